@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace sinter {
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  require(fd >= 0, ErrorKind::io, path.string(), ": cannot open: ", std::strerror(errno));
+  struct stat info {};
+  const bool regular = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+  void* data = nullptr;
+  int map_errno = 0;
+  if (regular && info.st_size > 0) {
+    data = ::mmap(nullptr, size_t(info.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
+    map_errno = errno;
+  }
+  ::close(fd);
+  require(regular, ErrorKind::io, path.string(), ": not a regular file");
+  require(data != MAP_FAILED, ErrorKind::io, path.string(),
+          ": cannot map: ", std::strerror(map_errno));
+  std::shared_ptr<MappedFile> file(new MappedFile);
+  file->data_ = static_cast<const std::byte*>(data);
+  file->size_ = info.st_size;
+  file->path_ = path;
+  return file;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_t(size_));
+}
+
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  std::string pattern = path_.string() + ".XXXXXX";
+  fd_ = ::mkostemp(pattern.data(), O_CLOEXEC);
+  require(fd_ >= 0, ErrorKind::io, path_.string(), ": cannot write: ", std::strerror(errno));
+  temporary_ = pattern;
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ >= 0) {
+    ::close(fd_);
+    ::unlink(temporary_.c_str());
+  }
+}
+
+void AtomicFile::write(std::span<const std::byte> data) {
+  while (!data.empty()) {
+    const ssize_t done = ::write(fd_, data.data(), data.size());
+    if (done < 0 && errno == EINTR) continue;
+    require(done > 0, ErrorKind::io, path_.string(), ": cannot write: ", std::strerror(errno));
+    data = data.subspan(size_t(done));
+    position_ += done;
+  }
+}
+
+void AtomicFile::commit() {
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  ::fchmod(fd_, 0666 & ~mask);
+  require(::close(fd_) == 0, ErrorKind::io, path_.string(),
+          ": cannot write: ", std::strerror(errno));
+  fd_ = -1;
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    const int reason = errno;
+    ::unlink(temporary_.c_str());
+    fail(ErrorKind::io, path_.string(), ": cannot write: ", std::strerror(reason));
+  }
+}
+
+void write_file(const std::filesystem::path& path, std::span<const std::byte> data) {
+  AtomicFile file(path);
+  file.write(data);
+  file.commit();
+}
+
+}  // namespace sinter
