@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The negacyclic number-theoretic transform modulo q = 1 (mod 2N). psi is a primitive 2N-th root of
+// one; position i of the transform holds the value of the polynomial at psi^(2 bitrev(i) + 1), so a
+// product in Z_q[X]/(X^N + 1) is the product position by position.
+//
+// A polynomial in Y = X^(N/n), n a power of two below N, has the transform of length n over the
+// root psi^(N/n), each value repeated N/n times; its tables are prefixes of the tables here. Hence
+// every function takes spans of any power of two up to N.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "base/types.h"
+#include "ring/modulus.h"
+
+namespace sinter::ring {
+
+/// Twiddle factors of one (N, q), in bit-reversed order. Immutable. thread: safe to share.
+class NttTables {
+ public:
+  /// n a power of two in [2, 2^17], q = 1 (mod 2n).
+  /// throws  Error(bad_argument)
+  NttTables(i64 n, const Modulus& modulus);
+
+  i64 n() const { return n_; }
+  const Modulus& modulus() const { return modulus_; }
+  u64 root() const { return root_; }  ///< psi
+
+  /// forward()[m + i] = psi^bitrev(m + i) for the layer of m groups.
+  std::span<const ShoupFactor> forward() const { return forward_; }
+  /// inverse()[m + i] = psi^-bitrev(m + i).
+  std::span<const ShoupFactor> inverse() const { return inverse_; }
+
+ private:
+  i64 n_;
+  Modulus modulus_;
+  u64 root_;
+  std::vector<ShoupFactor> forward_, inverse_;
+};
+
+/// In place, natural order to bit-reversed order.
+/// x       canonical residues in and out; size a power of two in [1, n]
+/// cost    (n/2) log2 n butterflies
+/// checked by the caller: the size
+/// thread  safe on distinct spans
+///
+/// Source: Longa, Naehrig 2016 (negacyclic, bit-reversed twiddles); Harvey 2014 (lazy ranges).
+void ntt_forward(const NttTables& tables, std::span<u64> x);
+/// In place, bit-reversed order to natural order, divided by the size.
+void ntt_inverse(const NttTables& tables, std::span<u64> x);
+
+/// The textbook 64-bit transforms: the oracle of every faster one, and the base of its ratio.
+void ntt_forward_reference(const NttTables& tables, std::span<u64> x);
+void ntt_inverse_reference(const NttTables& tables, std::span<u64> x);
+
+/// The permutation of the automorphism X -> X^g in transform order: out[i] = in[p[i]].
+/// galois_element odd, below 2n
+std::vector<u32> automorphism_permutation(i64 n, u64 galois_element);
+/// out[i] = in[p[i]]; out is not in.
+void permute(std::span<const u64> in, std::span<const u32> permutation, std::span<u64> out);
+
+}  // namespace sinter::ring
