@@ -3,9 +3,10 @@
 // q_0, q_1, ... are grouped into digits of k = (number of special primes), dnum = ceil((l+1)/k) at
 // level l, and a switching key holds for each digit j a pair modulo Q_l * P
 //
-//   b_j = -a_j s + e_j + P * g_j * s'      g_j = 1 modulo the primes of digit j, 0 modulo the
-//   others
+//   b_j = -a_j s_from + e_j + P * g_j * s_to   g_j = 1 modulo the primes of digit j, 0 elsewhere
 //
+// relinearisation: s_from = s, s_to = s^2. Automorphism X -> X^g: s_from = s(X^(1/g)), s_to = s, so
+// that the sum over digits is taken first and the automorphism permutes only its two results.
 // A key made for level l serves every level below it. Only the keys of a manifest exist.
 //
 // Source: Han, Ki 2020 ("Better bootstrapping for approximate homomorphic encryption", section 3).

@@ -51,9 +51,11 @@ class Modulus {
     r -= r >= 2 * q_ ? 2 * q_ : 0;
     return correct(r);
   }
-  /// A signed integer, |x| < 2^63.
+  /// x mod q for one word.
+  u64 reduce_word(u64 x) const { return mul(x, one_); }
+  /// A signed integer.
   u64 reduce_signed(i64 x) const {
-    const u64 r = reduce(u128(x < 0 ? u64(0) - u64(x) : u64(x)));
+    const u64 r = reduce_word(x < 0 ? u64(0) - u64(x) : u64(x));
     return x < 0 ? negate(r) : r;
   }
 
@@ -74,6 +76,7 @@ class Modulus {
   /// [0, 2q) to [0, q).
   u64 correct(u64 r) const { return r >= q_ ? r - q_ : r; }
   u64 q_ = 0, mu_ = 0;
+  ShoupFactor one_;
   int bits_ = 0, shift_ = 0;
 };
 

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ckks/detail/key_switch.h"
+
+#include "base/error.h"
+#include "ring/rns.h"
+
+namespace sinter::ckks::detail {
+namespace {
+
+using ring::RnsPoly;
+using ring::u128;
+
+/// One limb: all digits of a position are summed before it is left, so the accumulators never go
+/// through memory. Count > 0 fixes the number of digits at compile time.
+template <int Count>
+void limb_product(const u64* const* x, const u64* const* b, const u64* const* a, int digits,
+                  const ring::Modulus& modulus, i64 n, u64* out0, u64* out1) {
+  const ring::Modulus q = modulus;
+  const int count = Count > 0 ? Count : digits;
+  for (i64 i = 0; i < n; ++i) {
+    u128 sum0 = 0, sum1 = 0;
+    for (int d = 0; d < count; ++d) {
+      const u64 value = x[d][i];
+      sum0 += u128(value) * b[d][i];
+      sum1 += u128(value) * a[d][i];
+    }
+    out0[i] = q.reduce(sum0);
+    out1[i] = q.reduce(sum1);
+  }
+}
+
+using LimbKernel = void (*)(const u64* const*, const u64* const*, const u64* const*, int,
+                            const ring::Modulus&, i64, u64*, u64*);
+
+LimbKernel limb_kernel(size_t digits) {
+  constexpr LimbKernel kKernels[] = {limb_product<0>, limb_product<1>, limb_product<2>,
+                                     limb_product<3>, limb_product<4>, limb_product<5>,
+                                     limb_product<6>};
+  return digits < std::size(kKernels) ? kKernels[digits] : limb_product<0>;
+}
+
+}  // namespace
+
+i64 normalise_rotation(i64 steps, i64 slots) {
+  const i64 remainder = steps % slots;
+  return remainder < 0 ? remainder + slots : remainder;
+}
+
+u64 rotation_element(i64 steps, i64 n) {
+  const u64 mask = 2 * u64(n) - 1;
+  u64 result = 1, base = 5;
+  for (u64 e = u64(steps); e != 0; e >>= 1) {
+    if (e & 1) result = result * base & mask;
+    base = base * base & mask;
+  }
+  return result;
+}
+
+u64 inverse_element(u64 galois_element, i64 n) {
+  // Newton: x (2 - g x) doubles the number of right low bits; g itself has three of them right.
+  u64 x = galois_element;
+  for (int i = 0; i < 5; ++i) x *= 2 - galois_element * x;
+  return x & (2 * u64(n) - 1);
+}
+
+ExtendedPair inner_product(const Context& context, const std::vector<RnsPoly>& digits, int level,
+                           const SwitchingKey& key, ThreadPool& pool) {
+  const ring::RnsRing& ring = context.ring();
+  SINTER_ASSERT(key.level >= level && key.digits.size() >= digits.size() && !digits.empty());
+  const int limbs = level + 1 + ring.special_count();
+  ExtendedPair out{RnsPoly::uninitialised(ring.n(), limbs),
+                   RnsPoly::uninitialised(ring.n(), limbs)};
+  const LimbKernel kernel = limb_kernel(digits.size());
+  pool.run(limbs, [&](i64 task, i64) {
+    const int limb = int(task), key_limb = limb <= level ? limb : limb + key.level - level;
+    std::vector<const u64*> x, b, a;
+    for (size_t d = 0; d < digits.size(); ++d) {
+      x.push_back(digits[d].limb(limb).data());
+      b.push_back(key.digits[d].b.limb(key_limb).data());
+      a.push_back(key.digits[d].a.limb(key_limb).data());
+    }
+    kernel(x.data(), b.data(), a.data(), int(digits.size()), ring.limb_modulus(level, limb),
+           ring.n(), out.c0.limb(limb).data(), out.c1.limb(limb).data());
+  });
+  return out;
+}
+
+RnsPoly permute(const RnsPoly& in, std::span<const u32> permutation, ThreadPool& pool) {
+  RnsPoly out = RnsPoly::uninitialised(in.n(), in.limbs(), in.is_ntt());
+  pool.run(in.limbs(),
+           [&](i64 i, i64) { ring::permute(in.limb(int(i)), permutation, out.limb(int(i))); });
+  return out;
+}
+
+}  // namespace sinter::ckks::detail

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Evaluation of a planned linear map. All sums are kept modulo Q_l P, carrying the factor P:
+//
+//   baby b     U_b = sigma_b(P c_0 + <digits(c_1), key_b>_0, <digits(c_1), key_b>_1)
+//   giant g    V_g = sum_b d_{g+b} U_b;   w = ModDown(V_g,1)
+//              T += sigma_g(V_g,0 + <digits(w), key_g>_0, <digits(w), key_g>_1)
+//   result     ModDown(T)
+#include "ckks/linear.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/error.h"
+#include "ckks/detail/check.h"
+#include "ckks/detail/encode_limbs.h"
+#include "ckks/detail/key_switch.h"
+#include "ring/rns.h"
+
+namespace sinter::ckks {
+namespace {
+
+using detail::ExtendedPair;
+using ring::RnsPoly;
+using ring::u128;
+
+/// The encoded diagonals of giant number g.
+using Diagonals = std::function<const std::vector<RnsPoly>&(size_t giant)>;
+
+constexpr i64 kTile = 512;          // positions: two accumulators of 8 KiB
+constexpr i64 kMaxTerms = 1 << 13;  // products that a 128-bit sum is given between reductions
+
+i64 period_of(const Context& context, const LinearPlan& plan, const DiagonalSource& source) {
+  require(plan.slots == context.slots(), ErrorKind::bad_argument, "linear: expected a plan for ",
+          context.slots(), " slots, found ", plan.slots);
+  const i64 period = source.period == 0 ? plan.slots : source.period;
+  require(period >= 1 && period <= plan.slots && std::has_single_bit(u64(period)),
+          ErrorKind::bad_argument, "linear: expected a period that is a power of two up to ",
+          plan.slots, ", found ", source.period);
+  return period;
+}
+
+/// The diagonals of one giant, rotated right by its steps, in the extended basis.
+std::vector<RnsPoly> encode_giant(const Context& context, const LinearPlan::Giant& giant,
+                                  const DiagonalSource& source, i64 period, double scale, int level,
+                                  ThreadPool& pool) {
+  std::vector<RnsPoly> out(giant.terms.size());
+  pool.run(std::ssize(out), [&](i64 t, i64) {
+    std::vector<double> values(static_cast<size_t>(period), 0.0);
+    source.fill(giant.terms[size_t(t)].index, values);
+    std::rotate(values.begin(), values.end() - giant.steps % period, values.end());
+    out[size_t(t)] = detail::encode_periodic_limbs(context, values, scale, level, Basis::qp);
+  });
+  return out;
+}
+
+/// x += P * y on the limbs of Q; y has level + 1 limbs or more.
+void add_times_special(const Context& context, RnsPoly& x, const RnsPoly& y, int level,
+                       ThreadPool& pool) {
+  pool.run(level + 1, [&](i64 task, i64) {
+    const int i = int(task);
+    const ring::Modulus q = context.ring().modulus(i);
+    const ring::ShoupFactor factor = q.shoup(context.ring().special_product(i));
+    u64* to = x.limb(i).data();
+    const u64* from = y.limb(i).data();
+    for (i64 n = 0; n < context.n(); ++n) to[n] = q.add(to[n], q.mul(from[n], factor));
+  });
+}
+
+void add_extended(const Context& context, RnsPoly& x, const RnsPoly& y, int level,
+                  ThreadPool& pool) {
+  pool.run(x.limbs(), [&](i64 task, i64) {
+    const int i = int(task);
+    const ring::Modulus q = context.ring().limb_modulus(level, i);
+    u64* to = x.limb(i).data();
+    const u64* from = y.limb(i).data();
+    for (i64 n = 0; n < context.n(); ++n) to[n] = q.add(to[n], from[n]);
+  });
+}
+
+std::vector<ExtendedPair> baby_steps(const Context& context, const LinearPlan& plan,
+                                     const Ciphertext& x, const EvaluationKeys& keys,
+                                     ThreadPool& pool) {
+  const int level = x.level(), limbs = level + 1 + context.ring().special_count();
+  std::vector<RnsPoly> digits;
+  if (plan.hoisted_count() > 0) digits = context.ring().mod_up(x.part(1), level, pool);
+  std::vector<ExtendedPair> out;
+  for (i64 steps : plan.babies) {
+    if (steps == 0) {
+      ExtendedPair& u =
+          out.emplace_back(ExtendedPair{RnsPoly(context.n(), limbs), RnsPoly(context.n(), limbs)});
+      add_times_special(context, u.c0, x.part(0), level, pool);
+      add_times_special(context, u.c1, x.part(1), level, pool);
+      continue;
+    }
+    const SwitchingKey& key = keys.galois(context, steps, level);
+    ExtendedPair u = detail::inner_product(context, digits, level, key, pool);
+    add_times_special(context, u.c0, x.part(0), level, pool);
+    out.push_back({detail::permute(u.c0, key.permutation, pool),
+                   detail::permute(u.c1, key.permutation, pool)});
+  }
+  return out;
+}
+
+/// One limb of V_g, tile by tile, with 128-bit sums.
+void sum_limb(const std::vector<ExtendedPair>& babies, const LinearPlan::Giant& giant,
+              const std::vector<RnsPoly>& diagonals, int limb, const ring::Modulus& modulus,
+              ExtendedPair& out) {
+  const ring::Modulus q = modulus;
+  const i64 n = out.c0.n();
+  u128 sum0[kTile], sum1[kTile];
+  for (i64 start = 0; start < n; start += kTile) {
+    const i64 size = std::min(kTile, n - start);
+    std::fill_n(sum0, size, u128(0));
+    std::fill_n(sum1, size, u128(0));
+    for (size_t t = 0; t < giant.terms.size(); ++t) {
+      const ExtendedPair& baby = babies[size_t(giant.terms[t].baby)];
+      const u64 *u0 = baby.c0.limb(limb).data() + start, *u1 = baby.c1.limb(limb).data() + start;
+      const u64* d = diagonals[t].limb(limb).data();
+      const int shift = std::countr_zero(u64(n / diagonals[t].n()));
+      for (i64 i = 0; i < size; ++i) {
+        const u64 factor = d[(start + i) >> shift];
+        sum0[i] += u128(factor) * u0[i];
+        sum1[i] += u128(factor) * u1[i];
+      }
+      if (t % kMaxTerms == kMaxTerms - 1)
+        for (i64 i = 0; i < size; ++i) sum0[i] = q.reduce(sum0[i]), sum1[i] = q.reduce(sum1[i]);
+    }
+    u64 *to0 = out.c0.limb(limb).data() + start, *to1 = out.c1.limb(limb).data() + start;
+    for (i64 i = 0; i < size; ++i) to0[i] = q.reduce(sum0[i]), to1[i] = q.reduce(sum1[i]);
+  }
+}
+
+Ciphertext apply(const Context& context, const LinearPlan& plan, const Diagonals& diagonals,
+                 double plain_scale, const Ciphertext& x, const EvaluationKeys& keys,
+                 ThreadPool& pool) {
+  const int level = x.level(), limbs = level + 1 + context.ring().special_count();
+  for (i64 rotation : plan.rotations) keys.galois(context, rotation, level);  // or its error
+  const std::vector<ExtendedPair> babies = baby_steps(context, plan, x, keys, pool);
+  ExtendedPair total{RnsPoly(context.n(), limbs), RnsPoly(context.n(), limbs)};
+  for (size_t g = 0; g < plan.giants.size(); ++g) {
+    const LinearPlan::Giant& giant = plan.giants[g];
+    const std::vector<RnsPoly>& encoded = diagonals(g);
+    ExtendedPair v{RnsPoly::uninitialised(context.n(), limbs),
+                   RnsPoly::uninitialised(context.n(), limbs)};
+    pool.run(limbs, [&](i64 limb, i64) {
+      sum_limb(babies, giant, encoded, int(limb), context.ring().limb_modulus(level, int(limb)), v);
+    });
+    if (giant.steps != 0) {
+      const SwitchingKey& key = keys.galois(context, giant.steps, level);
+      const RnsPoly w = context.ring().mod_down(std::move(v.c1), level, pool);
+      ExtendedPair u =
+          detail::inner_product(context, context.ring().mod_up(w, level, pool), level, key, pool);
+      add_extended(context, u.c0, v.c0, level, pool);
+      v = {detail::permute(u.c0, key.permutation, pool),
+           detail::permute(u.c1, key.permutation, pool)};
+    }
+    add_extended(context, total.c0, v.c0, level, pool);
+    add_extended(context, total.c1, v.c1, level, pool);
+  }
+  std::vector<RnsPoly> parts;
+  parts.push_back(context.ring().mod_down(std::move(total.c0), level, pool));
+  parts.push_back(context.ring().mod_down(std::move(total.c1), level, pool));
+  return {std::move(parts), x.scale() * plain_scale, level, x.params_hash()};
+}
+
+void check_operands(const Context& context, const LinearPlan& plan, const Ciphertext& x) {
+  detail::check_ciphertext(context, x, "linear", 2);
+  require(context.ring().special_count() > 0, ErrorKind::bad_argument,
+          "linear: the parameters have no special primes (log_p)");
+  require(plan.slots == context.slots(), ErrorKind::bad_argument, "linear: expected a plan for ",
+          context.slots(), " slots, found ", plan.slots);
+}
+
+}  // namespace
+
+i64 EncodedDiagonals::bytes() const {
+  i64 sum = 0;
+  for (const std::vector<RnsPoly>& giant : diagonals_)
+    for (const RnsPoly& diagonal : giant) sum += diagonal.bytes();
+  return sum;
+}
+
+EncodedDiagonals encode_diagonals(const Context& context, const LinearPlan& plan,
+                                  const DiagonalSource& source, double scale, int level,
+                                  ThreadPool& pool) {
+  const i64 period = period_of(context, plan, source);
+  EncodedDiagonals out;
+  out.scale_ = scale;
+  out.level_ = level;
+  out.params_hash_ = context.params().hash();
+  for (const LinearPlan::Giant& giant : plan.giants)
+    out.diagonals_.push_back(encode_giant(context, giant, source, period, scale, level, pool));
+  return out;
+}
+
+Ciphertext apply_linear(const Context& context, const LinearPlan& plan,
+                        const EncodedDiagonals& diagonals, const Ciphertext& x,
+                        const EvaluationKeys& keys, ThreadPool& pool) {
+  check_operands(context, plan, x);
+  require(diagonals.params_hash_ == x.params_hash() && diagonals.level() == x.level(),
+          ErrorKind::bad_argument, "linear: expected diagonals encoded for level ", x.level(),
+          " (the ciphertext's), found level ", diagonals.level());
+  bool is_same = diagonals.diagonals_.size() == plan.giants.size();
+  for (size_t g = 0; is_same && g < plan.giants.size(); ++g)
+    is_same = diagonals.diagonals_[g].size() == plan.giants[g].terms.size();
+  require(is_same, ErrorKind::bad_argument, "linear: the diagonals were encoded for another plan");
+  return apply(
+      context, plan,
+      [&](size_t g) -> const std::vector<RnsPoly>& { return diagonals.diagonals_[g]; },
+      diagonals.scale(), x, keys, pool);
+}
+
+Ciphertext apply_linear(const Context& context, const LinearPlan& plan,
+                        const DiagonalSource& source, double plain_scale, const Ciphertext& x,
+                        const EvaluationKeys& keys, ThreadPool& pool) {
+  check_operands(context, plan, x);
+  const i64 period = period_of(context, plan, source);
+  std::vector<RnsPoly> encoded;
+  return apply(
+      context, plan,
+      [&](size_t g) -> const std::vector<RnsPoly>& {
+        encoded.clear();
+        encoded =
+            encode_giant(context, plan.giants[g], source, period, plain_scale, x.level(), pool);
+        return encoded;
+      },
+      plain_scale, x, keys, pool);
+}
+
+}  // namespace sinter::ckks

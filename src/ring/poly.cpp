@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ring/poly.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include "base/error.h"
+
+namespace sinter::ring {
+
+namespace {
+constexpr i64 kAlignment = 64, kPadding = kAlignment / i64(sizeof(u64));
+}
+
+void RnsPoly::Free::operator()(u64* p) const { std::free(p); }
+
+RnsPoly RnsPoly::uninitialised(i64 n, int limbs, bool is_ntt) {
+  SINTER_ASSERT(n >= 1 && n <= i64(1) << 20 && limbs >= 0 && limbs <= 4096);
+  RnsPoly poly;
+  poly.n_ = n;
+  poly.stride_ = (n + kPadding - 1) / kPadding * kPadding + kPadding;
+  poly.limbs_ = limbs;
+  poly.is_ntt_ = is_ntt;
+  poly.allocated_ = limbs * poly.stride_;
+  if (limbs == 0) return poly;
+  void* memory = std::aligned_alloc(kAlignment, size_t(poly.allocated_) * sizeof(u64));
+  if (memory == nullptr) throw std::bad_alloc();
+  poly.data_.reset(static_cast<u64*>(memory));
+  return poly;
+}
+
+RnsPoly::RnsPoly(i64 n, int limbs, bool is_ntt) : RnsPoly(uninitialised(n, limbs, is_ntt)) {
+  std::fill_n(data_.get(), allocated_, u64(0));
+}
+
+RnsPoly::RnsPoly(RnsPoly&& other) noexcept { *this = std::move(other); }
+
+RnsPoly& RnsPoly::operator=(RnsPoly&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  data_ = std::move(other.data_);
+  n_ = std::exchange(other.n_, 0);
+  stride_ = std::exchange(other.stride_, 0);
+  allocated_ = std::exchange(other.allocated_, 0);
+  limbs_ = std::exchange(other.limbs_, 0);
+  is_ntt_ = other.is_ntt_;
+  is_secret_ = std::exchange(other.is_secret_, false);
+  return *this;
+}
+
+RnsPoly::~RnsPoly() { release(); }
+
+void RnsPoly::release() {
+  if (data_ && is_secret_) OPENSSL_cleanse(data_.get(), size_t(allocated_) * sizeof(u64));
+  data_.reset();
+}
+
+RnsPoly RnsPoly::clone(int limbs) const {
+  SINTER_ASSERT(limbs >= 0 && limbs <= limbs_);
+  if (limbs == 0) return {};
+  RnsPoly copy = uninitialised(n_, limbs, is_ntt_);
+  copy.is_secret_ = is_secret_;
+  for (int i = 0; i < limbs; ++i) std::copy_n(limb(i).data(), n_, copy.limb(i).data());
+  return copy;
+}
+
+void RnsPoly::truncate(int limbs) {
+  SINTER_ASSERT(limbs >= 0 && limbs <= limbs_);
+  limbs_ = limbs;
+}
+
+}  // namespace sinter::ring

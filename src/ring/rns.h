@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The residue number system of leveled arithmetic: primes q_0..q_L ("Q_l" = q_0 * ... * q_l at
+// level l) and special primes p_0..p_{k-1} ("P"), with the maps between their products.
+//
+// Base conversion of x modulo F = f_1 * ... * f_m to a prime t, with the correction counted in
+// floating point:
+//   y_i = x (F/f_i)^-1 mod f_i       v = round(sum y_i / f_i)       out = sum y_i (F/f_i) - v F
+// which is the centred representative of x (in [-F/2, F/2)) modulo t; only where |x| is within
+// m 2^-50 F of F/2 may the other representative come out, which differs by F.
+//
+// ModUp      digit j (the primes of one group of k) of a polynomial, extended to Q_l P
+// ModDown    round(x / P) from Q_l P to Q_l          rescale    round(x / q_l) from Q_l to Q_(l-1)
+// Both divisions round to nearest: the error per coefficient is at most 1/2 (+ m 2^-50).
+//
+// Source: Halevi, Polyakov, Shoup 2019 (floating-point correction); Cheon, Han, Kim, Kim, Song
+// 2018.
+#pragma once
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/threads.h"
+#include "ring/ntt.h"
+#include "ring/poly.h"
+
+namespace sinter::ring {
+
+/// Conversion from one set of primes to others. Immutable. thread: safe to share.
+class BaseConverter {
+ public:
+  /// 1 to 16 sources, all primes distinct from each other; a target that is also a source is
+  /// allowed (it need not be asked for).
+  BaseConverter(std::vector<Modulus> from, std::vector<Modulus> to);
+
+  struct Target {
+    int index;  ///< of `to`
+    u64* out;   ///< N residues
+  };
+  /// Coefficients [begin, end) of the rows in[0..sources-1], canonical residues in coefficient
+  /// form, to each target; canonical. Rows do not overlap.
+  void convert(std::span<const u64* const> in, std::span<const Target> targets, i64 begin,
+               i64 end) const;
+
+ private:
+  std::vector<Modulus> from_, to_;
+  std::vector<ShoupFactor> inverse_;  ///< (F/f_i)^-1 mod f_i
+  std::vector<double> reciprocal_;    ///< 1 / f_i
+  std::vector<u64> factors_;          ///< [target][source]: (F/f_i) mod t; then -F mod t
+};
+
+/// Moduli, transforms and conversions of one N and one chain. A polynomial of level l has limbs
+/// q_0..q_l; "extended" means q_0..q_l, p_0..p_{k-1}. Immutable. thread: safe to share; results do
+/// not depend on the number of threads.
+class RnsRing {
+ public:
+  /// All primes distinct and 1 modulo 2n; q not empty.
+  RnsRing(i64 n, std::span<const u64> q, std::span<const u64> p);
+
+  i64 n() const { return n_; }
+  int max_level() const { return q_count_ - 1; }
+  int special_count() const { return p_count_; }
+
+  /// Prime index: q_i is i, p_j is max_level() + 1 + j.
+  const Modulus& modulus(int prime) const { return tables_[size_t(prime)].modulus(); }
+  const NttTables& ntt(int prime) const { return tables_[size_t(prime)]; }
+  /// The prime of a limb of a polynomial of this level, extended or not.
+  int prime_of(int level, int limb) const {
+    return limb <= level ? limb : q_count_ + (limb - level - 1);
+  }
+  const Modulus& limb_modulus(int level, int limb) const { return modulus(prime_of(level, limb)); }
+
+  /// In place; parallel over limbs.
+  void to_ntt(RnsPoly& x, int level, ThreadPool& pool) const;
+  void from_ntt(RnsPoly& x, int level, ThreadPool& pool) const;
+  /// N small signed coefficients to `limbs` limbs in NTT form, marked secret.
+  RnsPoly from_small(std::span<const signed char> coefficients, int level, int limbs) const;
+
+  /// ceil((level + 1) / k); k >= 1.
+  int digit_count(int level) const { return (level + p_count_) / p_count_; }
+  /// The digits of x, each extended to Q_level P, in NTT form.
+  /// x     NTT form, level + 1 limbs (more are ignored)
+  /// cost  (level + 1) inverse and digits * (level + 1 + k) - (level + 1) forward transforms
+  std::vector<RnsPoly> mod_up(const RnsPoly& x, int level, ThreadPool& pool) const;
+  /// round(x / P): extended, NTT form, to level + 1 limbs, NTT form. Consumes x.
+  /// cost  k inverse and level + 1 forward transforms
+  RnsPoly mod_down(RnsPoly x, int level, ThreadPool& pool) const;
+  /// round(x / q_level): level + 1 limbs to level limbs, NTT form. level >= 1.
+  /// cost  1 inverse and level forward transforms
+  RnsPoly rescale(const RnsPoly& x, int level, ThreadPool& pool) const;
+
+  /// P modulo q_i.
+  u64 special_product(int i) const { return special_product_[size_t(i)]; }
+
+ private:
+  const BaseConverter& digit_converter(int digit, int size) const {
+    return digit_converters_[size_t(digit * p_count_ + size - 1)];
+  }
+
+  i64 n_;
+  int q_count_, p_count_;
+  std::vector<NttTables> tables_;
+  std::vector<BaseConverter> digit_converters_;   ///< [digit][primes of the digit - 1]
+  std::vector<BaseConverter> special_converter_;  ///< P to every q; empty when k = 0
+  std::vector<ShoupFactor> special_inverse_;      ///< P^-1 mod q_i
+  std::vector<u64> special_product_;              ///< P mod q_i
+};
+
+}  // namespace sinter::ring
