@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "ckks/detail/frame.h"
-#include "ring/modulus.h"
 
 namespace sinter::ckks::detail {
 namespace {
@@ -72,8 +71,8 @@ Frame open(std::span<const std::byte> data, const std::string& name, ObjectKind 
           ": truncated: the header announces ", size, " bytes, found ", in.remaining());
   frame.payload = in.bytes(size);
   frame.rest = data.subspan(size_t(in.position()));
-  require(std::ranges::equal(digest, std::as_bytes(std::span(sha256(frame.payload)))),
-          ErrorKind::bad_input, name, ": damaged: the checksum does not match");
+  require(has_digest(frame.payload, digest), ErrorKind::bad_input, name,
+          ": damaged: the checksum does not match");
   return frame;
 }
 
@@ -83,6 +82,11 @@ ByteReader open_whole(std::span<const std::byte> data, const std::string& name, 
   require(frame.rest.empty(), ErrorKind::bad_input, name, ": ", frame.rest.size(),
           " bytes follow the end");
   return ByteReader(frame.payload, name);
+}
+
+bool has_digest(std::span<const std::byte> data, std::span<const std::byte> digest) {
+  const Digest found = sha256(data);
+  return std::ranges::equal(digest, std::as_bytes(std::span(found)));
 }
 
 void write_residues(ByteWriter& out, std::span<const u64> residues) {

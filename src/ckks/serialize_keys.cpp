@@ -67,7 +67,8 @@ void write_keys(const Context& context, const EvaluationKeys& keys, const Progre
   for (const KeySlot& slot : slots) {
     const SwitchingKey& key = key_of(context, keys, slot);
     index.bytes(std::as_bytes(std::span(key.seed)));
-    index.bytes(std::as_bytes(std::span(sha256(record_of(key)))));
+    const Digest digest = sha256(record_of(key));
+    index.bytes(std::as_bytes(std::span(digest)));
   }
   write(detail::make_header(ObjectKind::evaluation_keys, keys.params_hash(), index.size(),
                             sha256(index.view())));
@@ -83,8 +84,8 @@ void write_keys(const Context& context, const EvaluationKeys& keys, const Progre
 SwitchingKey read_key(const Context& context, const KeySlot& slot, const Seed& seed,
                       std::span<const std::byte> digest, std::span<const std::byte> record,
                       const std::string& name) {
-  require(std::ranges::equal(digest, std::as_bytes(std::span(sha256(record)))),
-          ErrorKind::bad_input, name, ": damaged: the checksum of ",
+  require(detail::has_digest(record, digest), ErrorKind::bad_input, name,
+          ": damaged: the checksum of ",
           slot.rotation < 0    ? "the relinearisation key"
           : slot.rotation == 0 ? "the conjugation key"
                                : "the key of rotation " + std::to_string(slot.rotation),

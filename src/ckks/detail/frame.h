@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "ckks/context.h"
 #include "ckks/serialize.h"
+#include "ring/modulus.h"
 #include "ring/poly.h"
 
 namespace sinter::ckks::detail {
@@ -34,6 +35,9 @@ Frame open(std::span<const std::byte> data, const std::string& name, ObjectKind 
 /// The same for objects that are nothing but header and payload.
 ByteReader open_whole(std::span<const std::byte> data, const std::string& name, ObjectKind kind,
                       const u64* params_hash);
+
+/// Is the SHA-256 of `data` these 32 bytes?
+bool has_digest(std::span<const std::byte> data, std::span<const std::byte> digest);
 
 void write_residues(ByteWriter& out, std::span<const u64> residues);
 /// Fills `out`; each residue must be below q.
