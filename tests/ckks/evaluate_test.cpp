@@ -33,8 +33,7 @@ TEST(Evaluate, products_relinearise_and_rescale_through_every_level) {
     const std::vector<double> y = random_values(rng, party.c().slots());
     const Ciphertext cy = encrypt_symmetric(
         party.c(), party.secret, encode(party.c(), y, party.scale(), cx.level()), party.rng);
-    cx = rescale(party.c(), multiply_relinearise(party.c(), cx, cy, keys, party.pool),
-                 party.pool);
+    cx = rescale(party.c(), multiply_relinearise(party.c(), cx, cy, keys, party.pool), party.pool);
     for (size_t i = 0; i < x.size(); ++i) x[i] *= y[i];
     const Precision p = compare(party.decrypted(cx), x);
     EXPECT_GT(p.bits_min, kBits) << "level " << cx.level() << ": " << p.text();

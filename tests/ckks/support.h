@@ -12,6 +12,7 @@
 #include "ckks/evaluate.h"
 #include "ckks/precision.h"
 #include "ckks/secret_key.h"
+#include "ckks/serialize.h"
 
 namespace sinter::ckks {
 
