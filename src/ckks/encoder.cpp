@@ -173,7 +173,7 @@ Plaintext encode(const Context& context, std::span<const Complex> values, double
 Plaintext encode_periodic(const Context& context, std::span<const double> values, double scale,
                           int level, Basis basis) {
   const RnsPoly compact = detail::encode_periodic_limbs(context, values, scale, level, basis);
-  RnsPoly poly = RnsPoly::uninitialised(context.n(), compact.limbs());
+  RnsPoly poly = context.ring().make_poly(compact.limbs());
   const i64 repeat = context.n() / compact.n();
   for (int i = 0; i < poly.limbs(); ++i) {
     u64* out = poly.limb(i).data();
@@ -188,7 +188,7 @@ Plaintext encode_constant(const Context& context, double value, double scale, in
   double coefficient = value;
   const double largest = round_all({&coefficient, 1}, scale);
   check_fits(context, largest, level, "encode_constant");
-  RnsPoly poly = RnsPoly::uninitialised(context.n(), limb_count(context, level, basis));
+  RnsPoly poly = context.ring().make_poly(limb_count(context, level, basis));
   for (int i = 0; i < poly.limbs(); ++i) {
     const ring::Modulus& q = context.ring().limb_modulus(level, i);
     const std::span<u64> limb = poly.limb(i);

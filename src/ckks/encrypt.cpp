@@ -22,7 +22,7 @@ Ciphertext encrypt_public(const Context& context, const PublicKey& key, const Pl
   for (const ring::RnsPoly* half : {&key.b, &key.a}) {
     ring::sample_gaussian(rng, small);
     const ring::RnsPoly e = ring.from_small(small, level, level + 1);
-    ring::RnsPoly out = ring::RnsPoly::uninitialised(context.n(), level + 1);
+    ring::RnsPoly out = context.ring().make_poly(level + 1);
     const bool has_message = parts.empty();
     for (int i = 0; i <= level; ++i) {
       const ring::Modulus q = ring.modulus(i);

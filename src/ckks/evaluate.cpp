@@ -85,7 +85,7 @@ double rounded(const Context& context, double value, double scale, int level,
 Ciphertext product(const Context& context, const Ciphertext& x, const Ciphertext& y,
                    ThreadPool& pool) {
   std::vector<RnsPoly> parts;
-  for (int i = 0; i < 3; ++i) parts.push_back(RnsPoly::uninitialised(context.n(), x.level() + 1));
+  for (int i = 0; i < 3; ++i) parts.push_back(context.ring().make_poly(x.level() + 1));
   pool.run(x.level() + 1, [&](i64 limb, i64) {
     const int i = int(limb);
     const Modulus q = context.ring().modulus(i);
@@ -174,7 +174,7 @@ Ciphertext multiply_plain(const Context& context, const Ciphertext& x, const Pla
   check_plain_operand(context, x, p, "multiply_plain");
   std::vector<RnsPoly> parts;
   for (int i = 0; i < x.parts(); ++i) {
-    parts.push_back(RnsPoly::uninitialised(context.n(), x.level() + 1));
+    parts.push_back(context.ring().make_poly(x.level() + 1));
     zip(context, x.part(i), p.poly, parts.back(), kMul);
   }
   return {std::move(parts), x.scale() * p.scale, x.level(), x.params_hash()};

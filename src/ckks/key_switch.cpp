@@ -68,8 +68,7 @@ ExtendedPair inner_product(const Context& context, const std::vector<RnsPoly>& d
   const ring::RnsRing& ring = context.ring();
   SINTER_ASSERT(key.level >= level && key.digits.size() >= digits.size() && !digits.empty());
   const int limbs = level + 1 + ring.special_count();
-  ExtendedPair out{RnsPoly::uninitialised(ring.n(), limbs),
-                   RnsPoly::uninitialised(ring.n(), limbs)};
+  ExtendedPair out{ring.make_poly(limbs), ring.make_poly(limbs)};
   const LimbKernel kernel = limb_kernel(digits.size());
   pool.run(limbs, [&](i64 task, i64) {
     const int limb = int(task), key_limb = limb <= level ? limb : limb + key.level - level;
@@ -85,8 +84,9 @@ ExtendedPair inner_product(const Context& context, const std::vector<RnsPoly>& d
   return out;
 }
 
-RnsPoly permute(const RnsPoly& in, std::span<const u32> permutation, ThreadPool& pool) {
-  RnsPoly out = RnsPoly::uninitialised(in.n(), in.limbs(), in.is_ntt());
+RnsPoly permute(const Context& context, const RnsPoly& in, std::span<const u32> permutation,
+                ThreadPool& pool) {
+  RnsPoly out = context.ring().make_poly(in.limbs());
   pool.run(in.limbs(),
            [&](i64 i, i64) { ring::permute(in.limb(int(i)), permutation, out.limb(int(i))); });
   return out;

@@ -95,8 +95,8 @@ std::vector<ExtendedPair> baby_steps(const Context& context, const LinearPlan& p
     const SwitchingKey& key = keys.galois(context, steps, level);
     ExtendedPair u = detail::inner_product(context, digits, level, key, pool);
     add_times_special(context, u.c0, x.part(0), level, pool);
-    out.push_back({detail::permute(u.c0, key.permutation, pool),
-                   detail::permute(u.c1, key.permutation, pool)});
+    out.push_back({detail::permute(context, u.c0, key.permutation, pool),
+                   detail::permute(context, u.c1, key.permutation, pool)});
   }
   return out;
 }
@@ -140,8 +140,7 @@ Ciphertext apply(const Context& context, const LinearPlan& plan, const Diagonals
   for (size_t g = 0; g < plan.giants.size(); ++g) {
     const LinearPlan::Giant& giant = plan.giants[g];
     const std::vector<RnsPoly>& encoded = diagonals(g);
-    ExtendedPair v{RnsPoly::uninitialised(context.n(), limbs),
-                   RnsPoly::uninitialised(context.n(), limbs)};
+    ExtendedPair v{context.ring().make_poly(limbs), context.ring().make_poly(limbs)};
     pool.run(limbs, [&](i64 limb, i64) {
       sum_limb(babies, giant, encoded, int(limb), context.ring().limb_modulus(level, int(limb)), v);
     });
@@ -151,8 +150,8 @@ Ciphertext apply(const Context& context, const LinearPlan& plan, const Diagonals
       ExtendedPair u =
           detail::inner_product(context, context.ring().mod_up(w, level, pool), level, key, pool);
       add_extended(context, u.c0, v.c0, level, pool);
-      v = {detail::permute(u.c0, key.permutation, pool),
-           detail::permute(u.c1, key.permutation, pool)};
+      v = {detail::permute(context, u.c0, key.permutation, pool),
+           detail::permute(context, u.c1, key.permutation, pool)};
     }
     add_extended(context, total.c0, v.c0, level, pool);
     add_extended(context, total.c1, v.c1, level, pool);

@@ -38,9 +38,9 @@ Ciphertext apply_galois(const Context& context, const Ciphertext& x,
   RnsPoly c0 = context.ring().mod_down(std::move(v.c0), x.level(), pool);
   add_to(context, c0, x.part(0), pool);
   std::vector<RnsPoly> parts;
-  parts.push_back(detail::permute(c0, key.permutation, pool));
+  parts.push_back(detail::permute(context, c0, key.permutation, pool));
   const RnsPoly c1 = context.ring().mod_down(std::move(v.c1), x.level(), pool);
-  parts.push_back(detail::permute(c1, key.permutation, pool));
+  parts.push_back(detail::permute(context, c1, key.permutation, pool));
   return {std::move(parts), x.scale(), x.level(), x.params_hash()};
 }
 

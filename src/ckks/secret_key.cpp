@@ -49,8 +49,7 @@ SwitchingKey make_switching_key(const Context& context, const RnsPoly& s_from, c
   key.level = level;
   key.seed = rng.seed();
   for (int d = 0; d < ring.digit_count(level); ++d) {
-    SwitchingKey::Digit digit{noise(context, level, limbs, rng),
-                              RnsPoly::uninitialised(context.n(), limbs)};
+    SwitchingKey::Digit digit{noise(context, level, limbs, rng), context.ring().make_poly(limbs)};
     for (int i = 0; i < limbs; ++i) {
       const int prime = ring.prime_of(level, i);
       const ring::Modulus q = ring.modulus(prime);
@@ -131,9 +130,9 @@ PublicKey generate_public_key(const Context& context, const SecretKey& secret,
   PublicKey key;
   key.params_hash = context.params().hash();
   key.seed = rng.seed();
-  key.a = RnsPoly::uninitialised(context.n(), level + 1);
+  key.a = context.ring().make_poly(level + 1);
   const RnsPoly e = noise(context, level, level + 1, rng);
-  key.b = RnsPoly::uninitialised(context.n(), level + 1);
+  key.b = context.ring().make_poly(level + 1);
   for (int i = 0; i <= level; ++i) {
     const ring::Modulus& q = context.ring().modulus(i);
     ring::uniform_residues(key.seed, 0, q, key.a.limb(i));
@@ -193,8 +192,7 @@ Ciphertext encrypt_symmetric(const Context& context, const SecretKey& secret,
   const int level = plaintext.level;
   const Seed seed = rng.seed();
   const RnsPoly e = noise(context, level, level + 1, rng);
-  RnsPoly c0 = RnsPoly::uninitialised(context.n(), level + 1),
-          c1 = RnsPoly::uninitialised(context.n(), level + 1);
+  RnsPoly c0 = context.ring().make_poly(level + 1), c1 = context.ring().make_poly(level + 1);
   for (int i = 0; i <= level; ++i) {
     const ring::Modulus q = context.ring().modulus(i);
     ring::uniform_residues(seed, 0, q, c1.limb(i));
@@ -214,7 +212,7 @@ Plaintext decrypt(const Context& context, const SecretKey& secret, const Ciphert
   check_key(context, secret, "decrypt");
   detail::check_ciphertext(context, ciphertext, "decrypt");
   const int level = ciphertext.level();
-  RnsPoly m = RnsPoly::uninitialised(context.n(), level + 1);
+  RnsPoly m = context.ring().make_poly(level + 1);
   for (int i = 0; i <= level; ++i) {
     const ring::Modulus q = context.ring().modulus(i);
     const u64 *s = secret.poly().limb(i).data(), *c0 = ciphertext.part(0).limb(i).data(),

@@ -23,7 +23,7 @@ RnsPoly read_poly(ByteReader& in, const Context& context, int level) {
   const i64 bytes = checked_multiply(context.n() * i64(sizeof(u64)), level + 1, in.what());
   require(in.remaining() >= bytes, ErrorKind::bad_input, in.what(), ": expected ", bytes,
           " more bytes of residues, found ", in.remaining());
-  RnsPoly poly = RnsPoly::uninitialised(context.n(), level + 1);
+  RnsPoly poly = context.ring().make_poly(level + 1);
   for (int i = 0; i <= level; ++i)
     detail::read_residues(in, context.ring().modulus(i), poly.limb(i));
   return poly;
@@ -38,7 +38,7 @@ Seed read_seed(ByteReader& in) {
 }
 
 RnsPoly expand(const Context& context, const Seed& seed, int level) {
-  RnsPoly poly = RnsPoly::uninitialised(context.n(), level + 1);
+  RnsPoly poly = context.ring().make_poly(level + 1);
   for (int i = 0; i <= level; ++i)
     ring::uniform_residues(seed, 0, context.ring().modulus(i), poly.limb(i));
   return poly;

@@ -98,8 +98,8 @@ SwitchingKey read_key(const Context& context, const KeySlot& slot, const Seed& s
   key.seed = seed;
   for (int d = 0; d < ring.digit_count(slot.level); ++d) {
     SwitchingKey::Digit& digit = key.digits.emplace_back();
-    digit.b = RnsPoly::uninitialised(context.n(), limbs);
-    digit.a = RnsPoly::uninitialised(context.n(), limbs);
+    digit.b = context.ring().make_poly(limbs);
+    digit.a = context.ring().make_poly(limbs);
     for (int i = 0; i < limbs; ++i) {
       const ring::Modulus& q = ring.limb_modulus(slot.level, i);
       detail::read_residues(in, q, digit.b.limb(i));

@@ -4,8 +4,6 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 #include <utility>
 
 #include "base/error.h"
@@ -13,12 +11,10 @@
 namespace sinter::ring {
 
 namespace {
-constexpr i64 kAlignment = 64, kPadding = kAlignment / i64(sizeof(u64));
+constexpr i64 kPadding = 8;  // words: one cache line
 }
 
-void RnsPoly::Free::operator()(u64* p) const { std::free(p); }
-
-RnsPoly RnsPoly::uninitialised(i64 n, int limbs, bool is_ntt) {
+RnsPoly RnsPoly::uninitialised(i64 n, int limbs, bool is_ntt, std::shared_ptr<BufferCache> cache) {
   SINTER_ASSERT(n >= 1 && n <= i64(1) << 20 && limbs >= 0 && limbs <= 4096);
   RnsPoly poly;
   poly.n_ = n;
@@ -27,14 +23,13 @@ RnsPoly RnsPoly::uninitialised(i64 n, int limbs, bool is_ntt) {
   poly.is_ntt_ = is_ntt;
   poly.allocated_ = limbs * poly.stride_;
   if (limbs == 0) return poly;
-  void* memory = std::aligned_alloc(kAlignment, size_t(poly.allocated_) * sizeof(u64));
-  if (memory == nullptr) throw std::bad_alloc();
-  poly.data_.reset(static_cast<u64*>(memory));
+  poly.data_ = cache ? cache->take(poly.allocated_) : BufferCache::allocate(poly.allocated_);
+  poly.cache_ = std::move(cache);
   return poly;
 }
 
 RnsPoly::RnsPoly(i64 n, int limbs, bool is_ntt) : RnsPoly(uninitialised(n, limbs, is_ntt)) {
-  std::fill_n(data_.get(), allocated_, u64(0));
+  std::fill_n(data_, allocated_, u64(0));
 }
 
 RnsPoly::RnsPoly(RnsPoly&& other) noexcept { *this = std::move(other); }
@@ -42,7 +37,8 @@ RnsPoly::RnsPoly(RnsPoly&& other) noexcept { *this = std::move(other); }
 RnsPoly& RnsPoly::operator=(RnsPoly&& other) noexcept {
   if (this == &other) return *this;
   release();
-  data_ = std::move(other.data_);
+  data_ = std::exchange(other.data_, nullptr);
+  cache_ = std::move(other.cache_);
   n_ = std::exchange(other.n_, 0);
   stride_ = std::exchange(other.stride_, 0);
   allocated_ = std::exchange(other.allocated_, 0);
@@ -54,15 +50,22 @@ RnsPoly& RnsPoly::operator=(RnsPoly&& other) noexcept {
 
 RnsPoly::~RnsPoly() { release(); }
 
-void RnsPoly::release() {
-  if (data_ && is_secret_) OPENSSL_cleanse(data_.get(), size_t(allocated_) * sizeof(u64));
-  data_.reset();
+void RnsPoly::release() noexcept {
+  if (data_ == nullptr) return;
+  if (is_secret_) OPENSSL_cleanse(data_, size_t(allocated_) * sizeof(u64));
+  if (cache_) {
+    cache_->give_back(data_, allocated_);
+  } else {
+    BufferCache::free(data_);
+  }
+  data_ = nullptr;
+  cache_.reset();
 }
 
 RnsPoly RnsPoly::clone(int limbs) const {
   SINTER_ASSERT(limbs >= 0 && limbs <= limbs_);
   if (limbs == 0) return {};
-  RnsPoly copy = uninitialised(n_, limbs, is_ntt_);
+  RnsPoly copy = uninitialised(n_, limbs, is_ntt_, cache_);
   copy.is_secret_ = is_secret_;
   for (int i = 0; i < limbs; ++i) std::copy_n(limb(i).data(), n_, copy.limb(i).data());
   return copy;

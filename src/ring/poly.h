@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/types.h"
+#include "ring/buffer_cache.h"
 
 namespace sinter::ring {
 
@@ -18,12 +19,15 @@ class RnsPoly {
   /// All residues zero. n >= 1, limbs >= 0.
   RnsPoly(i64 n, int limbs, bool is_ntt = true);
   /// Residues hold whatever the memory held; the caller writes every one of them.
-  static RnsPoly uninitialised(i64 n, int limbs, bool is_ntt = true);
+  /// cache: where the memory comes from and goes back to; none = the system.
+  static RnsPoly uninitialised(i64 n, int limbs, bool is_ntt = true,
+                               std::shared_ptr<BufferCache> cache = nullptr);
   RnsPoly(RnsPoly&& other) noexcept;
   RnsPoly& operator=(RnsPoly&& other) noexcept;
   ~RnsPoly();
 
-  /// A copy of the first `limbs` limbs (all of them by default). A secret's copy is secret too.
+  /// A copy of the first `limbs` limbs (all of them by default), from the same cache. A secret's
+  /// copy is secret too.
   RnsPoly clone() const { return clone(limbs_); }
   RnsPoly clone(int limbs) const;
 
@@ -33,8 +37,8 @@ class RnsPoly {
   void set_ntt(bool is_ntt) { is_ntt_ = is_ntt; }
   bool empty() const { return limbs_ == 0; }
 
-  std::span<u64> limb(int i) { return {data_.get() + i * stride_, size_t(n_)}; }
-  std::span<const u64> limb(int i) const { return {data_.get() + i * stride_, size_t(n_)}; }
+  std::span<u64> limb(int i) { return {data_ + i * stride_, size_t(n_)}; }
+  std::span<const u64> limb(int i) const { return {data_ + i * stride_, size_t(n_)}; }
 
   /// Forgets the limbs from `limbs` on; the memory stays.
   void truncate(int limbs);
@@ -43,12 +47,10 @@ class RnsPoly {
   i64 bytes() const { return i64(limbs_) * n_ * i64(sizeof(u64)); }
 
  private:
-  struct Free {
-    void operator()(u64* p) const;
-  };
-  void release();
+  void release() noexcept;
 
-  std::unique_ptr<u64[], Free> data_;
+  u64* data_ = nullptr;
+  std::shared_ptr<BufferCache> cache_;
   i64 n_ = 0, stride_ = 0, allocated_ = 0;
   int limbs_ = 0;
   bool is_ntt_ = true, is_secret_ = false;

@@ -9,8 +9,9 @@
 namespace sinter::ring {
 namespace {
 
-constexpr i64 kTile = 256;       // coefficients: 16 rows of y are 32 KiB
-constexpr i64 kGrain = 2048;     // coefficients per task that are worth a thread
+constexpr i64 kTile = 256;    // coefficients: 16 rows of y are 32 KiB
+constexpr i64 kGrain = 2048;  // coefficients per task that are worth a thread
+constexpr i64 kCacheBytes = i64(256) << 20;
 constexpr int kMaxSources = 16;  // special primes, or primes of one digit
 
 /// One tile of one target. Count > 0 fixes the number of sources at compile time.
@@ -80,7 +81,10 @@ void BaseConverter::convert(std::span<const u64* const> in, std::span<const Targ
 }
 
 RnsRing::RnsRing(i64 n, std::span<const u64> q, std::span<const u64> p)
-    : n_(n), q_count_(int(q.size())), p_count_(int(p.size())) {
+    : n_(n),
+      q_count_(int(q.size())),
+      p_count_(int(p.size())),
+      cache_(std::make_shared<BufferCache>(kCacheBytes)) {
   require(!q.empty() && p.size() <= size_t(kMaxSources), ErrorKind::bad_argument,
           "ring: expected at least one prime and at most ", kMaxSources, " special primes, found ",
           q.size(), " and ", p.size());
@@ -125,7 +129,7 @@ void RnsRing::from_ntt(RnsPoly& x, int level, ThreadPool& pool) const {
 
 RnsPoly RnsRing::from_small(std::span<const signed char> coefficients, int level, int limbs) const {
   SINTER_ASSERT(std::ssize(coefficients) == n_);
-  RnsPoly poly = RnsPoly::uninitialised(n_, limbs);
+  RnsPoly poly = make_poly(limbs);
   poly.set_secret();
   for (int i = 0; i < limbs; ++i) {
     const u64 q = limb_modulus(level, i).value();
@@ -141,7 +145,8 @@ RnsPoly RnsRing::from_small(std::span<const signed char> coefficients, int level
 
 std::vector<RnsPoly> RnsRing::mod_up(const RnsPoly& x, int level, ThreadPool& pool) const {
   SINTER_ASSERT(p_count_ > 0 && x.is_ntt() && x.limbs() > level && level <= max_level());
-  RnsPoly coefficients = x.clone(level + 1);
+  RnsPoly coefficients = make_poly(level + 1);
+  for (int i = 0; i <= level; ++i) std::copy_n(x.limb(i).data(), n_, coefficients.limb(i).data());
   from_ntt(coefficients, level, pool);
   const int limbs = level + 1 + p_count_;
   std::vector<RnsPoly> digits;
@@ -151,7 +156,7 @@ std::vector<RnsPoly> RnsRing::mod_up(const RnsPoly& x, int level, ThreadPool& po
   std::vector<Transform> transforms;
   for (int digit = 0; digit < digit_count(level); ++digit) {
     const int first = digit * p_count_, last = std::min(first + p_count_, level + 1);
-    RnsPoly& out = digits.emplace_back(RnsPoly::uninitialised(n_, limbs));
+    RnsPoly& out = digits.emplace_back(make_poly(limbs));
     std::vector<const u64*> in;
     std::vector<BaseConverter::Target> targets;
     for (int i = 0; i < limbs; ++i) {
@@ -180,7 +185,7 @@ RnsPoly RnsRing::mod_down(RnsPoly x, int level, ThreadPool& pool) const {
            [&](i64 j, i64) { ntt_inverse(ntt(q_count_ + int(j)), x.limb(level + 1 + int(j))); });
   std::vector<const u64*> in;
   for (int j = 0; j < p_count_; ++j) in.push_back(x.limb(level + 1 + j).data());
-  RnsPoly remainder = RnsPoly::uninitialised(n_, level + 1);
+  RnsPoly remainder = make_poly(level + 1);
   std::vector<BaseConverter::Target> targets;
   for (int i = 0; i <= level; ++i) targets.push_back({i, remainder.limb(i).data()});
   pool.ranges(n_, kGrain, [&](i64 begin, i64 end) {
@@ -203,7 +208,7 @@ RnsPoly RnsRing::rescale(const RnsPoly& x, int level, ThreadPool& pool) const {
   std::vector<u64> last(x.limb(level).begin(), x.limb(level).end());
   ntt_inverse(ntt(level), last);
   const u64 divisor = modulus(level).value();
-  RnsPoly out = RnsPoly::uninitialised(n_, level);
+  RnsPoly out = make_poly(level);
   pool.run(level, [&](i64 limb, i64) {
     const int i = int(limb);
     const Modulus q = modulus(i);

@@ -60,6 +60,10 @@ class RnsRing {
   int max_level() const { return q_count_ - 1; }
   int special_count() const { return p_count_; }
 
+  /// A polynomial of this ring whose residues the caller writes; the memory is reused
+  /// (BufferCache).
+  RnsPoly make_poly(int limbs) const { return RnsPoly::uninitialised(n_, limbs, true, cache_); }
+
   /// Prime index: q_i is i, p_j is max_level() + 1 + j.
   const Modulus& modulus(int prime) const { return tables_[size_t(prime)].modulus(); }
   const NttTables& ntt(int prime) const { return tables_[size_t(prime)]; }
@@ -103,6 +107,7 @@ class RnsRing {
   std::vector<BaseConverter> special_converter_;  ///< P to every q; empty when k = 0
   std::vector<ShoupFactor> special_inverse_;      ///< P^-1 mod q_i
   std::vector<u64> special_product_;              ///< P mod q_i
+  std::shared_ptr<BufferCache> cache_;
 };
 
 }  // namespace sinter::ring

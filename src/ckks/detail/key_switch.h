@@ -28,6 +28,7 @@ ExtendedPair inner_product(const Context& context, const std::vector<ring::RnsPo
                            int level, const SwitchingKey& key, ThreadPool& pool);
 
 /// out[limb] = in[limb] permuted, for all limbs.
-ring::RnsPoly permute(const ring::RnsPoly& in, std::span<const u32> permutation, ThreadPool& pool);
+ring::RnsPoly permute(const Context& context, const ring::RnsPoly& in,
+                      std::span<const u32> permutation, ThreadPool& pool);
 
 }  // namespace sinter::ckks::detail
