@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "passes/check_equal.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+#include "base/random.h"
+
+namespace sinter {
+namespace {
+
+constexpr i64 kKinds = 4, kBindings = 3, kAttempts = 4;
+constexpr std::string_view kKindNames[] = {"normal", "uniform", "mix of -1, 0, 1", "large"};
+constexpr i64 kPrimes[] = {2,  3,  5,  7,  11, 13, 17, 19, 23, 29, 31,
+                           37, 41, 43, 47, 53, 59, 61, 67, 71, 73};
+
+bool is_identifier(const std::string& text) {
+  return !text.empty() && !(text[0] >= '0' && text[0] <= '9') &&
+         text.find_first_of(" *+-/()") == std::string::npos;
+}
+
+/// Numbers for the symbols of the inputs: distinct primes, or all 1 in the last binding. Later
+/// attempts take larger primes, for models that need room for a window.
+class Binding {
+ public:
+  Binding(i64 binding, i64 attempt)
+      : all_one_(binding == kBindings - 1 && attempt == 0), next_(binding % 2 + 5 * attempt) {}
+
+  i64 operator()(const Dim& dim, const std::string& input) {
+    if (const std::optional<i64> number = dim.value()) return *number;
+    const std::string symbol = dim.text();
+    if (!dim.is_known()) return fresh();
+    require(is_identifier(symbol), ErrorKind::unsupported, "compare_graphs: input \"", input,
+            "\": expected a number or a symbol as dimension, found ", symbol);
+    const auto it = numbers_.find(symbol);
+    return it != numbers_.end() ? it->second : numbers_[symbol] = fresh();
+  }
+
+ private:
+  i64 fresh() {
+    if (all_one_) return 1;
+    return kPrimes[std::min<size_t>(size_t(next_++), std::size(kPrimes) - 1)];
+  }
+  bool all_one_;
+  i64 next_;
+  std::map<std::string, i64> numbers_;
+};
+
+double draw(Rng& rng, i64 kind, double scale) {
+  switch (kind) {
+    case 0:
+      return rng.normal();
+    case 1:
+      return rng.uniform(-1, 1);
+    case 2:
+      return double(rng.below(3) - 1);
+    default:
+      return scale * rng.normal();
+  }
+}
+
+std::vector<Tensor> make_inputs(const Graph& graph, i64 index, u64 seed, i64 attempt,
+                                double scale) {
+  const i64 kind = index % kKinds;
+  Binding bind(index % kBindings, attempt);
+  Rng rng(seed * 1000003 + u64(index));
+  std::vector<Tensor> inputs;
+  for (ValueId id : graph.inputs()) {
+    const Value& v = graph.value(id);
+    require(v.type.shape.has_value(), ErrorKind::unsupported, "compare_graphs: input \"", v.name,
+            "\" has no known rank");
+    Dims dims;
+    for (const Dim& d : *v.type.shape) dims.push_back(bind(d, v.name));
+    Tensor t(DType::f64, dims);
+    for (double& x : t.mutable_data<double>())
+      x = is_float(v.type.dtype) ? draw(rng, kind, scale) : double(rng.below(2));
+    inputs.push_back(convert(t, v.type.dtype));
+  }
+  return inputs;
+}
+
+/// Rounding unit of an output, and 0 for types that must be equal.
+double unit(DType type) {
+  switch (type) {
+    case DType::f32:
+      return 0x1p-24;
+    case DType::f16:
+      return 0x1p-11;
+    case DType::bf16:
+      return 0x1p-8;
+    default:
+      return 0;
+  }
+}
+
+/// What is gathered for one output over the samples of one kind.
+struct Gathered {
+  double e0 = 0, e1 = 0, largest = 0;
+};
+
+/// True when `tensor` is not finite where `truth` is.
+bool overflows(const Tensor& tensor, const Tensor& truth) {
+  if (!is_float(tensor.dtype())) return false;
+  for (i64 i = 0; i < tensor.size(); ++i)
+    if (!std::isfinite(tensor.as_double(i)) && std::isfinite(truth.as_double(i))) return true;
+  return false;
+}
+
+std::string element(i64 i, double original, double optimized) {
+  std::ostringstream text;
+  text << "element " << i << " is " << optimized << ", was " << original;
+  return text.str();
+}
+
+/// Adds one sample to `sum`; returns what is wrong beyond size of errors, or empty.
+std::string gather(const Tensor& original, const Tensor& optimized, const Tensor& truth,
+                   Gathered& sum) {
+  if (original.dtype() != optimized.dtype())
+    return "type is " + std::string(name(optimized.dtype())) + ", was " +
+           std::string(name(original.dtype()));
+  if (original.dims() != optimized.dims())
+    return "shape is " + to_text(optimized.dims()) + ", was " + to_text(original.dims());
+  if (!is_float(original.dtype())) {
+    if (identical(original, optimized)) return "";
+    for (i64 i = 0; i < original.size() && original.dtype() != DType::string; ++i)
+      if (original.as_int(i) != optimized.as_int(i))
+        return element(i, double(original.as_int(i)), double(optimized.as_int(i)));
+    return "elements differ";
+  }
+  for (i64 i = 0; i < original.size(); ++i) {
+    const double y0 = original.as_double(i), y1 = optimized.as_double(i), y = truth.as_double(i);
+    if (!std::isfinite(y0) || !std::isfinite(y1)) {
+      const bool agree = std::isnan(y0) ? std::isnan(y1) : y0 == y1;
+      if (!agree) return element(i, y0, y1);
+      continue;
+    }
+    if (!std::isfinite(y)) continue;
+    sum.e0 = std::max(sum.e0, std::abs(y0 - y));
+    sum.e1 = std::max(sum.e1, std::abs(y1 - y));
+    sum.largest = std::max(sum.largest, std::abs(y));
+  }
+  return "";
+}
+
+void check_interfaces(const Graph& a, const Graph& b) {
+  const auto same_input = [&](ValueId x, ValueId y) {
+    return a.value(x).name == b.value(y).name && a.dtype(x) == b.dtype(y);
+  };
+  bool equal = a.inputs().size() == b.inputs().size() && a.outputs().size() == b.outputs().size();
+  for (size_t i = 0; equal && i < a.inputs().size(); ++i)
+    equal = same_input(a.inputs()[i], b.inputs()[i]);
+  for (size_t i = 0; equal && i < a.outputs().size(); ++i)
+    equal = a.outputs()[i].name == b.outputs()[i].name;
+  require(equal, ErrorKind::bad_argument,
+          "compare_graphs: expected graphs with the same inputs and outputs");
+}
+
+struct Sample {
+  std::vector<Tensor> inputs, original, truth;
+};
+
+/// Inputs for which the original has an answer: larger dimensions when the small ones are refused,
+/// smaller values when float32 overflows where float64 does not.
+Sample usable_sample(const Graph& original, i64 index, u64 seed, const Evaluator& evaluator) {
+  i64 attempt = 0;
+  for (double scale = 100;; scale /= 10) {
+    Sample s;
+    for (;; ++attempt) {
+      s.inputs = make_inputs(original, index, seed, attempt, scale);
+      try {
+        s.original = evaluator(original, s.inputs, Precision::as_stored);
+        break;
+      } catch (const Error&) {
+        if (attempt + 1 == kAttempts) throw;
+      }
+    }
+    s.truth = evaluator(original, s.inputs, Precision::widened);
+    bool overflow = false;
+    for (size_t o = 0; o < s.original.size(); ++o)
+      overflow = overflow || overflows(s.original[o], s.truth[o]);
+    if (!overflow || scale < 1e-3 || index % kKinds != kKinds - 1) return s;
+  }
+}
+
+}  // namespace
+
+std::vector<Tensor> sample_inputs(const Graph& graph, i64 index, u64 seed) {
+  return make_inputs(graph, index, seed, 0, 100);
+}
+
+EqualityReport compare_graphs(const Graph& original, const Graph& optimized, i64 samples, u64 seed,
+                              const Evaluator& evaluator) {
+  require(samples >= kKinds, ErrorKind::bad_argument, "compare_graphs: at least ", kKinds,
+          " samples expected, found ", samples);
+  check_interfaces(original, optimized);
+  const Evaluator run = evaluator
+                            ? evaluator
+                            : [](const Graph& g, std::span<const Tensor> inputs,
+                                 Precision precision) { return evaluate(g, inputs, precision); };
+  EqualityReport report;
+  report.samples = samples;
+  const size_t outputs = original.outputs().size();
+  report.outputs.resize(outputs);
+  std::vector<std::vector<Gathered>> sums(outputs, std::vector<Gathered>(kKinds));
+  std::vector<double> units(outputs, 0);
+  for (i64 index = 0; index < samples; ++index) {
+    const Sample s = usable_sample(original, index, seed, run);
+    const std::vector<Tensor> fused = run(optimized, s.inputs, Precision::as_stored);
+    for (size_t o = 0; o < outputs; ++o) {
+      units[o] = unit(s.original[o].dtype());
+      std::string wrong =
+          gather(s.original[o], fused[o], s.truth[o], sums[o][size_t(index % kKinds)]);
+      OutputEquality& line = report.outputs[o];
+      if (!wrong.empty() && line.reason.empty())
+        line.reason = wrong + " (sample " + std::to_string(index) + ")";
+    }
+  }
+  for (size_t o = 0; o < outputs; ++o) {
+    OutputEquality& line = report.outputs[o];
+    line.name = original.outputs()[o].name;
+    double worst = -1;
+    for (i64 kind = 0; kind < kKinds; ++kind) {
+      const Gathered& sum = sums[o][size_t(kind)];
+      const double bound =
+          units[o] > 0 ? 4 * sum.e0 + 16 * units[o] * sum.largest : 1e-10 * sum.largest;
+      const double ratio = sum.e1 <= 0 ? 0
+                           : bound > 0 ? sum.e1 / bound
+                                       : std::numeric_limits<double>::infinity();
+      if (ratio <= worst) continue;
+      worst = ratio;
+      line.e0 = sum.e0;
+      line.e1 = sum.e1;
+      line.bound = bound;
+      line.largest = sum.largest;
+      line.inputs = kKindNames[kind];
+    }
+    if (line.reason.empty() && !(line.e1 <= line.bound)) line.reason = "error above the bound";
+    line.accepted = line.reason.empty();
+    report.accepted = report.accepted && line.accepted;
+  }
+  return report;
+}
+
+std::string EqualityReport::text() const {
+  std::ostringstream text;
+  text.precision(3);
+  for (const OutputEquality& o : outputs)
+    text << o.name << ": e1 " << o.e1 << ", e0 " << o.e0 << ", bound " << o.bound << ", largest "
+         << o.largest << " (inputs: " << o.inputs << "), "
+         << (o.accepted ? std::string("accepted") : "REFUSED: " + o.reason) << "\n";
+  return text.str();
+}
+
+}  // namespace sinter
