@@ -46,6 +46,7 @@ class InferContext {
         constants_(constants),
         outputs_(outputs) {}
 
+  std::string_view node() const { return node_; }  ///< for messages
   i64 input_count() const { return std::ssize(inputs_); }
   i64 output_count() const { return std::ssize(outputs_); }
   /// False for a trailing or "" input.

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// Conv and ConvTranspose over one to three spatial axes, with groups. Plain loops over filters,
+// channels and taps; the innermost loop runs along an output row, so it is a multiply-add over
+// contiguous memory for stride 1. The bias is added last.
+#include "graph/ops/detail/common.h"
+#include "graph/ops/window.h"
+
+namespace sinter {
+
+using namespace detail;
+
+void infer_Conv(InferContext&);
+void infer_ConvTranspose(InferContext&);
+
+namespace {
+
+/// What both operators check: types, ranks, the bias. `filters` is the number of output channels.
+void check_operands(const InferContext& ctx, const Shape& x, const Shape* w, const Dim& filters) {
+  ctx.check(x.size() >= 3, "expected an input of rank 3 or more [N,C,spatial...], found ",
+            to_text(x));
+  require(x.size() <= 5, ErrorKind::unsupported, ctx.node(),
+          ": expected at most three spatial axes, found ", x.size() - 2);
+  ctx.check(!w || w->size() == x.size(), "expected a filter of rank ", x.size(), ", found ",
+            w ? to_text(*w) : std::string());
+  if (const Shape* b = ctx.shape(2)) {
+    ctx.check(b->size() == 1, "expected a bias of rank 1, found ", to_text(*b));
+    ctx.check(!b->at(0).value() || !filters.value() || same(b->at(0), filters),
+              "expected a bias of ", filters.text(), " elements, found ", to_text(*b));
+  }
+}
+
+i64 read_group(const InferContext& ctx) {
+  const i64 group = ctx.attributes().integer("group", 1);
+  ctx.check(group >= 1 && group <= (i64(1) << 31), "expected group of 1 or more, found ", group);
+  return group;
+}
+
+/// Both numbers known and different.
+bool differ(const Dim& a, const Dim& b) { return a.value() && b.value() && a.value() != b.value(); }
+
+std::optional<std::vector<i64>> filter_size(const InferContext& ctx, const Shape* w) {
+  if (w)
+    if (auto dims = static_dims(Shape(w->begin() + 2, w->end()))) return dims;
+  if (!ctx.attributes().has("kernel_shape")) return std::nullopt;
+  return ctx.attributes().integers("kernel_shape");
+}
+
+template <class T>
+void add_row(const T* x, i64 step, T weight, i64 count, T* y) {
+  if (step == 1)
+    for (i64 i = 0; i < count; ++i) y[i] += weight * x[i];
+  else
+    for (i64 i = 0; i < count; ++i) y[i] += weight * x[i * step];
+}
+
+/// Outputs o in [first, last) for which tap offset `shift` = k * dilation - begin stays inside.
+struct Range {
+  i64 first, last;
+};
+Range inside(i64 shift, i64 stride, i64 in, i64 out) {
+  const i64 first = shift >= 0 ? 0 : (-shift + stride - 1) / stride;
+  const i64 end = in - shift;  // o * stride < end
+  const i64 last = end <= 0 ? 0 : std::min(out, (end + stride - 1) / stride);
+  return {first, std::max(first, last)};
+}
+
+/// One input channel through one filter plane, added to one output plane.
+template <class T>
+void conv_plane(const Window& v, const T* x, const T* w, T* y) {
+  for (i64 k0 = 0; k0 < v.kernel[0]; ++k0)
+    for (i64 k1 = 0; k1 < v.kernel[1]; ++k1)
+      for (i64 k2 = 0; k2 < v.kernel[2]; ++k2) {
+        const T weight = *w++;
+        const i64 s0 = k0 * v.dilations[0] - v.begin[0], s1 = k1 * v.dilations[1] - v.begin[1],
+                  s2 = k2 * v.dilations[2] - v.begin[2];
+        const Range r0 = inside(s0, v.strides[0], v.in[0], v.out[0]),
+                    r1 = inside(s1, v.strides[1], v.in[1], v.out[1]),
+                    r2 = inside(s2, v.strides[2], v.in[2], v.out[2]);
+        for (i64 o0 = r0.first; o0 < r0.last; ++o0)
+          for (i64 o1 = r1.first; o1 < r1.last; ++o1) {
+            const i64 row = (o0 * v.strides[0] + s0) * v.in[1] + o1 * v.strides[1] + s1;
+            add_row(x + row * v.in[2] + r2.first * v.strides[2] + s2, v.strides[2], weight,
+                    r2.last - r2.first, y + (o0 * v.out[1] + o1) * v.out[2] + r2.first);
+          }
+      }
+}
+
+/// The adjoint: every input element spreads over the output positions of its taps.
+template <class T>
+void conv_transpose_plane(const Window& v, const T* x, const T* w, T* y) {
+  for (i64 k0 = 0; k0 < v.kernel[0]; ++k0)
+    for (i64 k1 = 0; k1 < v.kernel[1]; ++k1)
+      for (i64 k2 = 0; k2 < v.kernel[2]; ++k2) {
+        const T weight = *w++;
+        const i64 s0 = k0 * v.dilations[0] - v.begin[0], s1 = k1 * v.dilations[1] - v.begin[1],
+                  s2 = k2 * v.dilations[2] - v.begin[2];
+        const Range r0 = inside(s0, v.strides[0], v.out[0], v.in[0]),
+                    r1 = inside(s1, v.strides[1], v.out[1], v.in[1]),
+                    r2 = inside(s2, v.strides[2], v.out[2], v.in[2]);
+        for (i64 i0 = r0.first; i0 < r0.last; ++i0)
+          for (i64 i1 = r1.first; i1 < r1.last; ++i1) {
+            const T* from = x + (i0 * v.in[1] + i1) * v.in[2];
+            T* to = y + ((i0 * v.strides[0] + s0) * v.out[1] + i1 * v.strides[1] + s1) * v.out[2];
+            for (i64 i2 = r2.first; i2 < r2.last; ++i2)
+              to[i2 * v.strides[2] + s2] += weight * from[i2];
+          }
+      }
+}
+
+i64 plane_size(const std::vector<i64>& sizes) { return element_count(sizes); }
+
+template <class T>
+void add_bias(const EvalContext& ctx, i64 filters, i64 plane, std::span<T> y) {
+  if (!ctx.has(2)) return;
+  const auto bias = ctx.in(2).data<T>();
+  for (i64 i = 0; i < std::ssize(y); ++i) y[size_t(i)] += bias[size_t(i / plane % filters)];
+}
+
+std::vector<Tensor> conv(const EvalContext& ctx) {
+  const Tensor &x = ctx.in(0), &w = ctx.in(1);
+  Tensor out(x.dtype(), output_dims(ctx, infer_Conv)[0]);
+  const Window v = conv_window(ctx.node, ctx.attributes, x.dims(), w.dims()).in_3d();
+  const i64 filters = w.dim(0), group_channels = w.dim(1);
+  const i64 group_filters = filters / ctx.attributes.integer("group", 1);
+  const i64 x_plane = plane_size(v.in), w_plane = plane_size(v.kernel), y_plane = plane_size(v.out);
+  for_float(x.dtype(), "Conv", [&](auto t) {
+    using T = decltype(t);
+    const std::span<T> y = out.template mutable_data<T>();
+    for (i64 n = 0; n < x.dim(0); ++n)
+      for (i64 m = 0; m < filters; ++m)
+        for (i64 c = 0; c < group_channels; ++c) {
+          const i64 channel = m / group_filters * group_channels + c;
+          conv_plane(v, x.data<T>().data() + (n * x.dim(1) + channel) * x_plane,
+                     w.data<T>().data() + (m * group_channels + c) * w_plane,
+                     y.data() + (n * filters + m) * y_plane);
+        }
+    add_bias<T>(ctx, filters, y_plane, y);
+  });
+  return one(std::move(out));
+}
+
+std::vector<Tensor> conv_transpose(const EvalContext& ctx) {
+  const Tensor &x = ctx.in(0), &w = ctx.in(1);
+  Tensor out(x.dtype(), output_dims(ctx, infer_ConvTranspose)[0]);
+  const Window v = conv_transpose_window(ctx.node, ctx.attributes, x.dims(), w.dims()).in_3d();
+  const i64 channels = x.dim(1), group = ctx.attributes.integer("group", 1);
+  const i64 group_filters = w.dim(1), filters = group_filters * group;
+  const i64 x_plane = plane_size(v.in), w_plane = plane_size(v.kernel), y_plane = plane_size(v.out);
+  for_float(x.dtype(), "ConvTranspose", [&](auto t) {
+    using T = decltype(t);
+    const std::span<T> y = out.template mutable_data<T>();
+    for (i64 n = 0; n < x.dim(0); ++n)
+      for (i64 c = 0; c < channels; ++c)
+        for (i64 m = 0; m < group_filters; ++m) {
+          const i64 filter = c / (channels / group) * group_filters + m;
+          conv_transpose_plane(v, x.data<T>().data() + (n * channels + c) * x_plane,
+                               w.data<T>().data() + (c * group_filters + m) * w_plane,
+                               y.data() + (n * filters + filter) * y_plane);
+        }
+    add_bias<T>(ctx, filters, y_plane, y);
+  });
+  return one(std::move(out));
+}
+
+}  // namespace
+
+void infer_Conv(InferContext& ctx) {
+  expect_float(ctx, 0);
+  expect_same_type(ctx, 0, ctx.input_count() - 1);
+  const Shape *x = ctx.shape(0), *w = ctx.shape(1);
+  const i64 group = read_group(ctx);
+  if (!x) return set_output(ctx, 0, ctx.input(0).dtype, std::nullopt);
+  const Dim filters = w && !w->empty() ? w->at(0) : Dim::unknown();
+  check_operands(ctx, *x, w, filters);
+  if (w) {
+    ctx.check(!differ(w->at(1) * Dim(group), x->at(1)), "expected ", to_text(*w),
+              " filters to read ", (w->at(1) * Dim(group)).text(), " channels in ", group,
+              " groups, found input ", to_text(*x));
+    ctx.check(!filters.value() || *filters.value() % group == 0, "expected ", filters.text(),
+              " filters to divide into ", group, " groups");
+  }
+  Shape out = {x->at(0), filters};
+  out.resize(x->size());
+  if (const auto kernel = filter_size(ctx, w)) {
+    const i64 rank = std::ssize(*x) - 2;
+    const WindowAttributes a = read_window(ctx.node(), ctx.attributes(), rank, *kernel);
+    for (i64 i = 0; i < rank; ++i)
+      out[size_t(i + 2)] = window_output(ctx.node(), a, i, x->at(size_t(i + 2)));
+  }
+  set_output(ctx, 0, ctx.input(0).dtype, std::move(out));
+}
+
+void infer_ConvTranspose(InferContext& ctx) {
+  expect_float(ctx, 0);
+  expect_same_type(ctx, 0, ctx.input_count() - 1);
+  const Shape *x = ctx.shape(0), *w = ctx.shape(1);
+  const i64 group = read_group(ctx);
+  if (!x) return set_output(ctx, 0, ctx.input(0).dtype, std::nullopt);
+  const Dim filters = w && w->size() > 1 ? w->at(1) * Dim(group) : Dim::unknown();
+  check_operands(ctx, *x, w, filters);
+  ctx.check(!w || !differ(w->at(0), x->at(1)), "expected filters and input to agree on channels, ",
+            "found ", w ? to_text(*w) : std::string(), " and ", to_text(*x));
+  ctx.check(!x->at(1).value() || *x->at(1).value() % group == 0, "expected ", x->at(1).text(),
+            " channels to divide into ", group, " groups");
+  Shape out = {x->at(0), filters};
+  out.resize(x->size());
+  if (const auto kernel = filter_size(ctx, w)) {
+    // One axis at a time, so that a symbolic axis hides nothing of the others.
+    const Attributes& attributes = ctx.attributes();
+    const i64 rank = std::ssize(*x) - 2;
+    const WindowAttributes a = read_window(ctx.node(), attributes, rank, *kernel);
+    std::vector<i64> in(size_t(rank) + 2, 1), filter = {1, 1};
+    filter.insert(filter.end(), a.kernel.begin(), a.kernel.end());
+    const std::vector<i64> extra = attributes.integers("output_padding");
+    const bool fixed = attributes.has("output_shape");
+    const bool is_same = a.auto_pad == AutoPad::same_upper || a.auto_pad == AutoPad::same_lower;
+    const bool all_known = static_dims(Shape(x->begin() + 2, x->end())).has_value();
+    for (i64 i = 0; i < rank; ++i)
+      in[size_t(i + 2)] = x->at(size_t(i + 2)).value().value_or(1 << 20);
+    Window v;
+    if (all_known || fixed || is_same)
+      v = conv_transpose_window(ctx.node(), attributes, in, filter);
+    for (i64 i = 0; i < rank; ++i) {
+      const size_t s = size_t(i);
+      const Dim& size = x->at(s + 2);
+      if (all_known || fixed)
+        out[s + 2] = v.out[s];
+      else if (is_same)
+        out[s + 2] = size * Dim(a.strides[s]);
+      else
+        out[s + 2] = (size - Dim(1)) * Dim(a.strides[s]) +
+                     Dim((s < extra.size() ? extra[s] : 0) + a.extent(i) - a.pads[s] -
+                         a.pads[s + size_t(rank)]);
+    }
+  }
+  set_output(ctx, 0, ctx.input(0).dtype, std::move(out));
+}
+
+std::vector<Tensor> evaluate_Conv(const EvalContext& ctx) { return through_float(ctx, conv); }
+std::vector<Tensor> evaluate_ConvTranspose(const EvalContext& ctx) {
+  return through_float(ctx, conv_transpose);
+}
+
+}  // namespace sinter
