@@ -78,13 +78,14 @@ inline std::vector<double> rotated(const std::vector<double>& x, i64 steps) {
   return y;
 }
 
-/// The message of the Error that body() throws, "" when it throws none.
+/// The message of the Error of the expected kind that body() throws, "" when it throws none.
 template <class Body>
 std::string error_of(const Body& body, ErrorKind expected_kind) {
   try {
     body();
   } catch (const Error& e) {
-    return e.kind() == expected_kind ? e.what() : std::string("wrong kind: ") + e.what();
+    // The text of an error of another kind must not satisfy a search for the expected text.
+    return e.kind() == expected_kind ? e.what() : "kind " + std::to_string(int(e.kind()));
   }
   return "";
 }
