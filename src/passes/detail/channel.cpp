@@ -68,14 +68,14 @@ std::optional<std::vector<std::vector<double>>> parameters(const Graph& g, const
       reason = "input " + std::to_string(i) + " is not a constant";
       return std::nullopt;
     }
-    std::vector<double> values = doubles(*t);
     if (!channel_count) {
       reason = "the number of channels of its input is not known";
       return std::nullopt;
     }
-    if (values.size() == 1) values.resize(size_t(*channel_count), values[0]);
-    if (std::ssize(values) != *channel_count) return std::nullopt;
-    vectors.push_back(std::move(values));
+    std::optional<std::vector<double>> values =
+        n.op == Op::BatchNormalization ? doubles(*t) : channel_values(*t, *g.shape(x));
+    if (!values || std::ssize(*values) != *channel_count) return std::nullopt;
+    vectors.push_back(std::move(*values));
   }
   return vectors;
 }

@@ -176,8 +176,8 @@ class Interpreter {
 
   Maybe batch_normalization(const Node& n, const Polynomial& p) {
     if (n.attributes.integer("training_mode", 0) != 0) return std::nullopt;
-    const Maybe gamma = parameter(n.inputs[1]), beta = parameter(n.inputs[2]),
-                mean = parameter(n.inputs[3]), var = parameter(n.inputs[4]);
+    const Maybe gamma = statistic(n.inputs[1]), beta = statistic(n.inputs[2]),
+                mean = statistic(n.inputs[3]), var = statistic(n.inputs[4]);
     if (!gamma || !beta || !mean || !var) return std::nullopt;
     const double epsilon = n.attributes.real("epsilon", 1e-5f);
     std::vector<double> scale = filled(0);
@@ -190,14 +190,18 @@ class Interpreter {
     return scaled ? Maybe(combined(*scaled, *beta, 1)) : std::nullopt;
   }
 
-  /// A parameter of a channelwise operator: C elements (or one), whatever its dims.
+  /// A statistic of a BatchNormalization: C elements.
+  Maybe statistic(ValueId v) const {
+    const Tensor* t = graph_.constant(v);
+    if (t == nullptr || t->size() != channels_) return std::nullopt;
+    return constant(doubles(*t));
+  }
+
+  /// A parameter of ChannelAffine or ChannelQuadratic: broadcasts to x.
   Maybe parameter(ValueId v) const {
     const Tensor* t = graph_.constant(v);
-    if (t == nullptr) return std::nullopt;
-    std::vector<double> values = doubles(*t);
-    if (values.size() == 1) values.resize(size_t(channels_), values[0]);
-    if (std::ssize(values) != channels_) return std::nullopt;
-    return constant(std::move(values));
+    auto values = t != nullptr ? channel_values(*t, shape_) : std::nullopt;
+    return values ? Maybe(constant(std::move(*values))) : std::nullopt;
   }
 
   Maybe binary(const Node& n) {
