@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "onnx/export.h"
+
+#include <algorithm>
+#include <protozero/pbf_writer.hpp>
+#include <set>
+
+#include "base/file.h"
+#include "onnx/tensor_proto.h"
+
+namespace sinter {
+namespace {
+
+using protozero::pbf_writer;
+
+constexpr i64 kInlineBytes = 1024;    // smaller constants stay in the model file
+constexpr i64 kDataAlignment = 4096;  // of constants in the data file: they can be mapped
+
+void put(pbf_writer& w, int tag, std::string_view s) { w.add_string(u32(tag), s.data(), s.size()); }
+
+/// Bytes of constants that went to the data file.
+class DataFile {
+ public:
+  explicit DataFile(const std::filesystem::path& path) : file_(path), path_(path) {}
+  /// TensorProto fields that point to the bytes.
+  std::string add(const Tensor& t, std::string_view name) {
+    const i64 padding = (kDataAlignment - file_.position() % kDataAlignment) % kDataAlignment;
+    file_.write(std::vector<std::byte>(static_cast<size_t>(padding)));
+    const i64 offset = file_.position();
+    file_.write(t.raw());
+    std::string out;
+    pbf_writer w(out);
+    for (i64 d : t.dims()) w.add_int64(1, d);
+    w.add_int32(2, int(t.dtype()));
+    put(w, 8, name);
+    entry(w, "location", path_.filename().string());
+    entry(w, "offset", std::to_string(offset));
+    entry(w, "length", std::to_string(t.byte_size()));
+    w.add_enum(14, 1);
+    return out;
+  }
+  void commit() { file_.commit(); }
+
+ private:
+  static void entry(pbf_writer& w, std::string_view key, const std::string& value) {
+    pbf_writer e(w, 13);
+    put(e, 1, key);
+    put(e, 2, value);
+  }
+  AtomicFile file_;
+  std::filesystem::path path_;
+};
+
+class Exporter {
+ public:
+  Exporter(const Graph& graph, const ExportOptions& options, DataFile* data)
+      : g_(graph), options_(options), data_(data) {}
+
+  std::string run() {
+    name_values();
+    std::string out;
+    pbf_writer model(out);
+    std::string body;
+    {
+      pbf_writer w(body);
+      write_graph(w);
+    }
+    const bool calls = !functions_.empty();
+    model.add_int64(1, std::max<i64>(calls ? 8 : 7, g_.info.ir_version));
+    put(model, 2, g_.info.producer_name);
+    put(model, 3, g_.info.producer_version);
+    if (!g_.info.doc.empty()) put(model, 6, g_.info.doc);
+    model.add_message(7, body);
+    write_opset(model, 8, "", opset_);
+    if (calls) write_opset(model, 8, "sinter", 1);
+    for (const auto& [key, value] : g_.info.metadata) {
+      pbf_writer e(model, 14);
+      put(e, 1, key);
+      put(e, 2, value);
+    }
+    for (Op op : functions_) write_function(model, op);
+    return out;
+  }
+
+ private:
+  /// The name each value has in the file: an output's value takes the output's name.
+  void name_values() {
+    std::set<std::string> taken;
+    for (const GraphOutput& o : g_.outputs()) taken.insert(o.name);
+    for (ValueId v : g_.inputs()) {
+      names_[v] = g_.value(v).name;  // the interface: never renamed
+      taken.insert(names_[v]);
+    }
+    for (const GraphOutput& o : g_.outputs()) {
+      const Value& value = g_.value(o.value);
+      if (value.producer.valid() && names_[o.value].empty())
+        names_[o.value] = o.name;
+      else
+        identities_.push_back(&o);
+    }
+    for (ValueId v : g_.values()) {
+      if (!names_[v].empty()) continue;
+      std::string name = g_.value(v).name;
+      while (!taken.insert(name).second) name += "_";
+      names_[v] = std::move(name);
+    }
+    opset_ = std::max<i64>(13, g_.info.opset);
+    for (NodeId n : g_.nodes()) opset_ = std::max<i64>(opset_, info(g_.node(n).op).opset);
+  }
+
+  void write_graph(pbf_writer& w) {
+    for (NodeId id : g_.topological_order()) {
+      const Node& n = g_.node(id);
+      const bool own = info(n.op).opset == 0;
+      if (own && options_.expand_functions) {
+        write_expanded(w, n);
+        continue;
+      }
+      if (own && std::find(functions_.begin(), functions_.end(), n.op) == functions_.end())
+        functions_.push_back(n.op);
+      write_node(w, n, own ? "sinter" : "");
+    }
+    for (const GraphOutput* o : identities_) write_call(w, "Identity", {names_[o->value]}, o->name);
+    if (!g_.info.graph_name.empty()) put(w, 2, g_.info.graph_name);
+    for (ValueId v : g_.constants()) {
+      const Tensor& t = *g_.constant(v);
+      const bool outside =
+          data_ != nullptr && t.dtype() != DType::string && t.byte_size() > kInlineBytes;
+      w.add_message(5, outside ? data_->add(t, names_[v]) : onnx::to_proto(t, names_[v]));
+    }
+    for (ValueId v : g_.inputs()) write_value_info(w, 11, names_[v], g_.value(v).type);
+    for (const GraphOutput& o : g_.outputs())
+      write_value_info(w, 12, o.name, g_.value(o.value).type);
+  }
+
+  void write_node(pbf_writer& graph, const Node& n, std::string_view domain) {
+    pbf_writer w(graph, 1);
+    for (ValueId v : n.inputs) put(w, 1, v.valid() ? std::string_view(names_[v]) : "");
+    for (ValueId v : n.outputs)
+      put(w, 2, g_.use_count(v) > 0 || v == n.outputs[0] ? names_[v] : "");
+    if (!n.name.empty()) put(w, 3, n.name);
+    put(w, 4, name(n.op));
+    for (const auto& [key, value] : n.attributes) write_attribute(w, key, value);
+    if (!domain.empty()) put(w, 7, domain);
+  }
+
+  static void write_call(pbf_writer& graph, std::string_view op, std::vector<std::string> inputs,
+                         std::string_view output, int tag = 1) {
+    pbf_writer w(graph, u32(tag));
+    for (const std::string& in : inputs) put(w, 1, in);
+    put(w, 2, output);
+    put(w, 4, op);
+  }
+
+  /// y = (a x + b) x + c, or y = s x + t, in standard operators; `tag` is the node field.
+  static void write_body(pbf_writer& w, Op op, const std::vector<std::string>& in,
+                         const std::string& y, const std::string& scope, int tag) {
+    if (op == Op::ChannelAffine) {
+      write_call(w, "Mul", {in[0], in[1]}, scope + "scaled", tag);
+      write_call(w, "Add", {scope + "scaled", in[2]}, y, tag);
+      return;
+    }
+    write_call(w, "Mul", {in[0], in[1]}, scope + "ax", tag);
+    write_call(w, "Add", {scope + "ax", in[2]}, scope + "ax_b", tag);
+    write_call(w, "Mul", {scope + "ax_b", in[0]}, scope + "axx_bx", tag);
+    write_call(w, "Add", {scope + "axx_bx", in[3]}, y, tag);
+  }
+
+  void write_expanded(pbf_writer& w, const Node& n) {
+    std::vector<std::string> in;
+    for (ValueId v : n.inputs) in.push_back(names_[v]);
+    const std::string y = names_[n.outputs[0]];
+    write_body(w, n.op, in, y, y + "/", 1);
+  }
+
+  void write_function(pbf_writer& model, Op op) const {
+    const std::vector<std::string> in = op == Op::ChannelAffine
+                                            ? std::vector<std::string>{"x", "s", "t"}
+                                            : std::vector<std::string>{"x", "a", "b", "c"};
+    pbf_writer w(model, 25);
+    put(w, 1, name(op));
+    for (const std::string& i : in) put(w, 4, i);
+    put(w, 5, "y");
+    write_body(w, op, in, "y", "", 7);
+    write_opset(w, 9, "", opset_);
+    put(w, 10, "sinter");
+  }
+
+  static void write_opset(pbf_writer& w, int tag, std::string_view domain, i64 version) {
+    pbf_writer o(w, u32(tag));
+    put(o, 1, domain);
+    o.add_int64(2, version);
+  }
+
+  static void write_attribute(pbf_writer& node, const std::string& key,
+                              const AttributeValue& value) {
+    pbf_writer a(node, 5);
+    put(a, 1, key);
+    struct Visitor {
+      pbf_writer& a;
+      int operator()(float v) const { return a.add_float(2, v), 1; }
+      int operator()(i64 v) const { return a.add_int64(3, v), 2; }
+      int operator()(const std::string& v) const { return a.add_bytes(4, v), 3; }
+      int operator()(const TensorPtr& v) const {
+        return a.add_message(5, onnx::to_proto(*v, "")), 4;
+      }
+      int operator()(const std::vector<float>& v) const {
+        for (float f : v) a.add_float(7, f);
+        return 6;
+      }
+      int operator()(const std::vector<i64>& v) const {
+        for (i64 i : v) a.add_int64(8, i);
+        return 7;
+      }
+      int operator()(const std::vector<std::string>& v) const {
+        for (const std::string& s : v) a.add_bytes(9, s);
+        return 8;
+      }
+    };
+    a.add_enum(20, std::visit(Visitor{a}, value));
+  }
+
+  static void write_value_info(pbf_writer& graph, int tag, const std::string& name,
+                               const ValueType& type) {
+    pbf_writer v(graph, u32(tag));
+    put(v, 1, name);
+    pbf_writer t(v, 2);
+    pbf_writer tensor(t, 1);
+    tensor.add_int32(1, int(type.dtype));
+    if (!type.shape) return;
+    pbf_writer shape(tensor, 2);
+    for (const Dim& d : *type.shape) {
+      pbf_writer dim(shape, 1);
+      if (const auto n = d.value())
+        dim.add_int64(1, *n);
+      else if (d.is_known())
+        put(dim, 2, d.text());
+    }
+  }
+
+  const Graph& g_;
+  const ExportOptions& options_;
+  DataFile* data_;
+  ValueMap<std::string> names_;
+  std::vector<const GraphOutput*> identities_;
+  std::vector<Op> functions_;
+  i64 opset_ = kMinimumOpset;
+  static constexpr i64 kMinimumOpset = 13;
+};
+
+}  // namespace
+
+std::vector<std::byte> export_onnx(const Graph& graph, const ExportOptions& options) {
+  i64 bytes = 0;
+  for (ValueId v : graph.constants()) bytes += graph.constant(v)->byte_size();
+  require(bytes < (i64(2) << 30) - (1 << 24), ErrorKind::unsupported, "export: ", bytes,
+          " bytes of constants do not fit one protobuf message; write to a file, whose constants "
+          "may lie beside it");
+  const std::string text = Exporter(graph, options, nullptr).run();
+  const auto raw = std::as_bytes(std::span(text.data(), text.size()));
+  return {raw.begin(), raw.end()};
+}
+
+void export_onnx(const Graph& graph, const std::filesystem::path& path,
+                 const ExportOptions& options) {
+  i64 bytes = 0;
+  for (ValueId v : graph.constants()) bytes += graph.constant(v)->byte_size();
+  if (bytes <= options.external_threshold) {
+    write_file(path, export_onnx(graph, options));
+    return;
+  }
+  DataFile data(path.string() + ".data");
+  const std::string text = Exporter(graph, options, &data).run();
+  AtomicFile model(path);
+  model.write(std::as_bytes(std::span(text.data(), text.size())));
+  data.commit();
+  model.commit();
+}
+
+}  // namespace sinter

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pull reader over protozero. Unknown fields are skipped, as protobuf asks. Messages of interest
+// nest at most a fixed number of levels (subgraphs are noted, not entered), so recursion is
+// bounded.
+#include <protozero/pbf_reader.hpp>
+
+#include "base/error.h"
+#include "onnx/model.h"
+
+namespace sinter::onnx {
+namespace {
+
+using protozero::pbf_reader;
+using protozero::pbf_wire_type;
+
+std::string_view text(pbf_reader& r) {
+  const auto view = r.get_view();
+  return {view.data(), view.size()};
+}
+
+Bytes bytes_of(std::string_view view) { return std::as_bytes(std::span(view.data(), view.size())); }
+
+/// Repeated scalars come packed or one at a time.
+template <class T, class Packed, class One>
+void scalars(pbf_reader& r, std::vector<T>& into, const Packed& packed, const One& one) {
+  if (r.wire_type() != pbf_wire_type::length_delimited) {
+    into.push_back(T(one()));
+    return;
+  }
+  for (const auto v : packed()) into.push_back(T(v));
+}
+
+#define SINTER_SCALARS(into, kind) \
+  scalars(                         \
+      r, into, [&] { return r.get_packed_##kind(); }, [&] { return r.get_##kind(); })
+
+std::pair<std::string_view, std::string_view> entry(pbf_reader r) {
+  std::pair<std::string_view, std::string_view> e;
+  while (r.next()) {
+    if (r.tag() == 1)
+      e.first = text(r);
+    else if (r.tag() == 2)
+      e.second = text(r);
+    else
+      r.skip();
+  }
+  return e;
+}
+
+TensorProto tensor(pbf_reader r) {
+  TensorProto t;
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        SINTER_SCALARS(t.dims, int64);
+        break;
+      case 2:
+        t.data_type = r.get_int32();
+        break;
+      case 4:
+        SINTER_SCALARS(t.float_data, float);
+        break;
+      case 5:
+        SINTER_SCALARS(t.int32_data, int32);
+        break;
+      case 6:
+        t.string_data.push_back(text(r));
+        break;
+      case 7:
+        SINTER_SCALARS(t.int64_data, int64);
+        break;
+      case 8:
+        t.name = text(r);
+        break;
+      case 9:
+        t.raw_data = bytes_of(text(r));
+        break;
+      case 10:
+        SINTER_SCALARS(t.double_data, double);
+        break;
+      case 11:
+        SINTER_SCALARS(t.uint64_data, uint64);
+        break;
+      case 13:
+        t.external_data.push_back(entry(r.get_message()));
+        break;
+      case 14:
+        t.is_external = r.get_enum() == 1;
+        break;
+      default:
+        r.skip();
+    }
+  return t;
+}
+
+AttributeProto attribute(pbf_reader r) {
+  AttributeProto a;
+  int guessed = 0;
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        a.name = text(r);
+        break;
+      case 2:
+        a.f = r.get_float(), guessed = 1;
+        break;
+      case 3:
+        a.i = r.get_int64(), guessed = 2;
+        break;
+      case 4:
+        a.s = text(r), guessed = 3;
+        break;
+      case 5:
+        a.t = tensor(r.get_message()), guessed = 4;
+        break;
+      case 6:
+      case 11:
+        a.has_graph = true, guessed = 5, r.skip();
+        break;
+      case 7:
+        SINTER_SCALARS(a.floats, float), guessed = 6;
+        break;
+      case 8:
+        SINTER_SCALARS(a.ints, int64), guessed = 7;
+        break;
+      case 9:
+        a.strings.push_back(text(r)), guessed = 8;
+        break;
+      case 20:
+        a.type = r.get_enum();
+        break;
+      case 21:
+        a.reference = text(r);
+        break;
+      default:
+        r.skip();
+    }
+  if (a.type == 0) a.type = guessed;
+  return a;
+}
+
+NodeProto node(pbf_reader r) {
+  NodeProto n;
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        n.inputs.push_back(text(r));
+        break;
+      case 2:
+        n.outputs.push_back(text(r));
+        break;
+      case 3:
+        n.name = text(r);
+        break;
+      case 4:
+        n.op_type = text(r);
+        break;
+      case 5:
+        n.attributes.push_back(attribute(r.get_message()));
+        break;
+      case 7:
+        n.domain = text(r);
+        break;
+      default:
+        r.skip();
+    }
+  return n;
+}
+
+DimProto dim(pbf_reader r) {
+  DimProto d;
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        d.value = r.get_int64();
+        break;
+      case 2:
+        d.param = text(r);
+        break;
+      default:
+        r.skip();
+    }
+  return d;
+}
+
+std::vector<DimProto> shape(pbf_reader r) {
+  std::vector<DimProto> dims;
+  while (r.next()) {
+    if (r.tag() == 1)
+      dims.push_back(dim(r.get_message()));
+    else
+      r.skip();
+  }
+  return dims;
+}
+
+void tensor_type(pbf_reader r, ValueInfoProto& v) {
+  v.is_tensor = true;
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        v.elem_type = r.get_int32();
+        break;
+      case 2:
+        v.shape = shape(r.get_message());
+        break;
+      default:
+        r.skip();
+    }
+}
+
+ValueInfoProto value_info(pbf_reader r) {
+  ValueInfoProto v;
+  while (r.next()) {
+    if (r.tag() == 1) {
+      v.name = text(r);
+    } else if (r.tag() == 2) {
+      pbf_reader type = r.get_message();
+      while (type.next()) {
+        if (type.tag() == 1)
+          tensor_type(type.get_message(), v);
+        else
+          type.skip();
+      }
+    } else {
+      r.skip();
+    }
+  }
+  return v;
+}
+
+OpsetProto opset(pbf_reader r) {
+  OpsetProto o;
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        o.domain = text(r);
+        break;
+      case 2:
+        o.version = r.get_int64();
+        break;
+      default:
+        r.skip();
+    }
+  return o;
+}
+
+GraphProto graph(pbf_reader r) {
+  GraphProto g;
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        g.nodes.push_back(node(r.get_message()));
+        break;
+      case 2:
+        g.name = text(r);
+        break;
+      case 5:
+        g.initializers.push_back(tensor(r.get_message()));
+        break;
+      case 11:
+        g.inputs.push_back(value_info(r.get_message()));
+        break;
+      case 12:
+        g.outputs.push_back(value_info(r.get_message()));
+        break;
+      case 15:
+        g.has_sparse = true, r.skip();
+        break;
+      default:
+        r.skip();
+    }
+  return g;
+}
+
+FunctionProto function(pbf_reader r) {
+  FunctionProto f;
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        f.name = text(r);
+        break;
+      case 4:
+        f.inputs.push_back(text(r));
+        break;
+      case 5:
+        f.outputs.push_back(text(r));
+        break;
+      case 6:
+        f.attributes.push_back(text(r));
+        break;
+      case 7:
+        f.nodes.push_back(node(r.get_message()));
+        break;
+      case 9:
+        f.opsets.push_back(opset(r.get_message()));
+        break;
+      case 10:
+        f.domain = text(r);
+        break;
+      default:
+        r.skip();
+    }
+  return f;
+}
+
+ModelProto model(pbf_reader r) {
+  ModelProto m;
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        m.ir_version = r.get_int64();
+        break;
+      case 2:
+        m.producer_name = text(r);
+        break;
+      case 3:
+        m.producer_version = text(r);
+        break;
+      case 6:
+        m.doc = text(r);
+        break;
+      case 7:
+        m.graph = graph(r.get_message());
+        break;
+      case 8:
+        m.opsets.push_back(opset(r.get_message()));
+        break;
+      case 14:
+        m.metadata.push_back(entry(r.get_message()));
+        break;
+      case 25:
+        m.functions.push_back(function(r.get_message()));
+        break;
+      default:
+        r.skip();
+    }
+  return m;
+}
+
+template <class Parse>
+auto guarded(Bytes bytes, std::string_view what, std::string_view expected, const Parse& parse) {
+  try {
+    return parse(pbf_reader(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  } catch (const protozero::exception& e) {
+    fail(ErrorKind::bad_input, what, ": truncated or not ", expected, " (", e.what(), ")");
+  }
+}
+
+}  // namespace
+
+ModelProto parse_model(Bytes bytes, std::string_view what) {
+  return guarded(bytes, what, "an ONNX model", [](pbf_reader r) { return model(r); });
+}
+
+TensorProto parse_tensor(Bytes bytes, std::string_view what) {
+  return guarded(bytes, what, "an ONNX tensor", [](pbf_reader r) { return tensor(r); });
+}
+
+}  // namespace sinter::onnx

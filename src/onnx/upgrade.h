@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Brings one node of an older opset to the internal form: attributes that became inputs, defaults
+// that changed, axes that were flattened. One function an operator, in one table.
+// Source: the change log of the ONNX operator set (spec/optimizer.md section 4.1).
+#pragma once
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace sinter::onnx {
+
+/// A node on its way into the graph.
+struct RawNode {
+  Op op;
+  std::string name, description;  ///< description: `Conv "conv1"` for messages
+  std::vector<ValueId> inputs;
+  std::vector<std::string> outputs;
+  Attributes attributes;
+};
+
+/// Changes `node` to the internal form; may add constants and helper nodes to `graph`. Attributes
+/// of older forms carry the kinds that `legacy_kind` tells. throws  Error(unsupported) naming the
+/// node for forms without an equivalent (training mode)
+void upgrade(Graph& graph, RawNode& node, i64 opset);
+
+/// The kind letter of an attribute that only older forms of the operator have; 0 = none.
+char legacy_kind(Op op, std::string_view attribute);
+
+}  // namespace sinter::onnx
