@@ -100,13 +100,12 @@ class Importer {
   }
 
  private:
+  /// Version of the default domain; 0 when the list has none.
   i64 opset_of(const std::vector<OpsetProto>& opsets) const {
     i64 version = 0;
     for (const OpsetProto& o : opsets)
       if (is_default_domain(o.domain)) version = o.version;
     if (opsets.empty() && model_.ir_version < 3) version = 1;
-    require(version > 0, ErrorKind::bad_input, what_,
-            ": no version of the ONNX operators is named");
     require(version <= kNewestOpset, ErrorKind::unsupported, what_, ": opset ", version,
             ": opsets up to ", kNewestOpset, " are supported; export the model again with opset ",
             kNewestOpset);
@@ -201,6 +200,8 @@ class Importer {
             ErrorKind::unsupported, what_, ": ", description, ": operator ", n.op_type,
             n.domain.empty() ? "" : " of domain " + std::string(n.domain),
             " is not supported; `sinter inspect --operators` lists those that are");
+    require(own || opset > 0, ErrorKind::bad_input, what_, ": ", description,
+            ": no version of the ONNX operators is named in opset_import");
     RawNode raw{*op, std::string(n.name), description, std::move(inputs), {}, {}};
     for (std::string_view out : n.outputs)
       raw.outputs.push_back(out.empty() ? "" : prefix + std::string(out));
