@@ -2,8 +2,8 @@
 // Arbitrary bytes as a saved ciphertext or saved parameters: an Error or a valid object, nothing
 // else. The header's checksum would stop almost every mutation, so the bytes are also read as the
 // payload of a correct header.
+#include "../ckks/seal.h"
 #include "base/error.h"
-#include "ckks/detail/frame.h"
 #include "ckks/serialize.h"
 
 namespace {
@@ -40,10 +40,9 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
   try_load([&] { load_ciphertext(c, bytes, "input"); });
   try_load([&] { load_params(bytes, "input"); });
   try_load([&] {
-    const Ciphertext x =
-        load_ciphertext(c, detail::seal(ObjectKind::ciphertext, hash, bytes), "sealed");
+    const Ciphertext x = load_ciphertext(c, seal(ObjectKind::ciphertext, hash, bytes), "sealed");
     SINTER_ASSERT(load_ciphertext(c, save_ciphertext(c, x), "again").level() == x.level());
   });
-  try_load([&] { load_params(detail::seal(ObjectKind::params, hash, bytes), "sealed"); });
+  try_load([&] { load_params(seal(ObjectKind::params, hash, bytes), "sealed"); });
   return 0;
 }

@@ -3,8 +3,8 @@
 // For evaluation keys the bytes serve as the index, followed by themselves as records.
 #include <vector>
 
+#include "../ckks/seal.h"
 #include "base/error.h"
-#include "ckks/detail/frame.h"
 #include "ckks/secret_key.h"
 #include "ckks/serialize.h"
 
@@ -43,15 +43,12 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
   try_load([&] { load_evaluation_keys(c, bytes, "input", pool); });
   try_load([&] { load_secret_key(c, bytes, "input"); });
   try_load([&] { load_public_key(c, bytes, "input"); });
-  try_load(
-      [&] { load_secret_key(c, detail::seal(ObjectKind::secret_key, hash, bytes), "sealed"); });
-  try_load(
-      [&] { load_public_key(c, detail::seal(ObjectKind::public_key, hash, bytes), "sealed"); });
+  try_load([&] { load_secret_key(c, seal(ObjectKind::secret_key, hash, bytes), "sealed"); });
+  try_load([&] { load_public_key(c, seal(ObjectKind::public_key, hash, bytes), "sealed"); });
   for (size_t index = 0; index <= size && index <= 1024; index += 8)
     try_load([&] {
-      std::vector<std::byte> file =
-          detail::seal(ObjectKind::evaluation_keys, hash, bytes.first(index));
-      while (file.size() % detail::kHeaderBytes != 0) file.push_back(std::byte(0));
+      std::vector<std::byte> file = seal(ObjectKind::evaluation_keys, hash, bytes.first(index));
+      while (file.size() % 64 != 0) file.push_back(std::byte(0));
       file.insert(file.end(), bytes.begin() + i64(index), bytes.end());
       load_evaluation_keys(c, file, "sealed", pool);
     });
