@@ -76,6 +76,35 @@ TEST(Linear, equals_the_plain_sum_over_diagonals_for_every_shape_of_map) {
     }
 }
 
+TEST(Linear, all_diagonals_of_a_matrix_give_the_matrix_product) {
+  for (i64 log_n : {4, 5, 7}) {
+    Party party(small_options(log_n, 2, 1));
+    Rng rng(test_seed());
+    const i64 slots = party.c().slots();
+    const std::vector<double> matrix = random_values(rng, slots * slots),
+                              x = random_values(rng, slots);
+    const auto at = [&](i64 row, i64 column) { return matrix[size_t(row * slots + column)]; };
+    std::vector<i64> indices;
+    std::vector<double> product(x.size(), 0.0);
+    for (i64 i = 0; i < slots; ++i) {
+      indices.push_back(i);
+      for (i64 j = 0; j < slots; ++j) product[size_t(i)] += at(i, j) * x[size_t(j)];
+    }
+    const DiagonalSource source{[&](i64 index, std::span<double> out) {
+                                  for (i64 s = 0; s < slots; ++s)
+                                    out[size_t(s)] = at(s, (s + index) % slots);
+                                },
+                                0};
+    const LinearPlan plan = plan_linear(indices, slots);
+    const EvaluationKeys keys = keys_for(party, plan, 1);
+    const double scale = double(party.c().params().q(1));
+    const Ciphertext y =
+        apply_linear(party.c(), plan, source, scale, party.encrypt(x, 1), keys, party.pool);
+    const Precision p = compare(party.decrypted(rescale(party.c(), y, party.pool)), product);
+    EXPECT_GT(p.bits_min, 22) << slots << " slots: " << p.text();
+  }
+}
+
 TEST(Linear, every_baby_count_gives_the_same_map) {
   Party party(small_options(10, 2, 1));
   Rng rng(test_seed());
