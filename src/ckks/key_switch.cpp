@@ -63,23 +63,29 @@ u64 inverse_element(u64 galois_element, i64 n) {
   return x & (2 * u64(n) - 1);
 }
 
+void inner_product_limb(const Context& context, const std::vector<RnsPoly>& digits, int level,
+                        const SwitchingKey& key, int limb, std::span<u64> out0,
+                        std::span<u64> out1) {
+  const int key_limb = limb <= level ? limb : limb + key.level - level;
+  std::vector<const u64*> x, b, a;
+  for (size_t d = 0; d < digits.size(); ++d) {
+    x.push_back(digits[d].limb(limb).data());
+    b.push_back(key.digits[d].b.limb(key_limb).data());
+    a.push_back(key.digits[d].a.limb(key_limb).data());
+  }
+  limb_kernel(digits.size())(x.data(), b.data(), a.data(), int(digits.size()),
+                             context.ring().limb_modulus(level, limb), context.n(), out0.data(),
+                             out1.data());
+}
+
 ExtendedPair inner_product(const Context& context, const std::vector<RnsPoly>& digits, int level,
                            const SwitchingKey& key, ThreadPool& pool) {
-  const ring::RnsRing& ring = context.ring();
   SINTER_ASSERT(key.level >= level && key.digits.size() >= digits.size() && !digits.empty());
-  const int limbs = level + 1 + ring.special_count();
-  ExtendedPair out{ring.make_poly(limbs), ring.make_poly(limbs)};
-  const LimbKernel kernel = limb_kernel(digits.size());
-  pool.run(limbs, [&](i64 task, i64) {
-    const int limb = int(task), key_limb = limb <= level ? limb : limb + key.level - level;
-    std::vector<const u64*> x, b, a;
-    for (size_t d = 0; d < digits.size(); ++d) {
-      x.push_back(digits[d].limb(limb).data());
-      b.push_back(key.digits[d].b.limb(key_limb).data());
-      a.push_back(key.digits[d].a.limb(key_limb).data());
-    }
-    kernel(x.data(), b.data(), a.data(), int(digits.size()), ring.limb_modulus(level, limb),
-           ring.n(), out.c0.limb(limb).data(), out.c1.limb(limb).data());
+  const int limbs = level + 1 + context.ring().special_count();
+  ExtendedPair out{context.ring().make_poly(limbs), context.ring().make_poly(limbs)};
+  pool.run(limbs, [&](i64 limb, i64) {
+    inner_product_limb(context, digits, level, key, int(limb), out.c0.limb(int(limb)),
+                       out.c1.limb(int(limb)));
   });
   return out;
 }

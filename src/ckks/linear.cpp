@@ -53,19 +53,6 @@ std::vector<RnsPoly> encode_giant(const Context& context, const LinearPlan::Gian
   return out;
 }
 
-/// x += P * y on the limbs of Q; y has level + 1 limbs or more.
-void add_times_special(const Context& context, RnsPoly& x, const RnsPoly& y, int level,
-                       ThreadPool& pool) {
-  pool.run(level + 1, [&](i64 task, i64) {
-    const int i = int(task);
-    const ring::Modulus q = context.ring().modulus(i);
-    const ring::ShoupFactor factor = q.shoup(context.ring().special_product(i));
-    u64* to = x.limb(i).data();
-    const u64* from = y.limb(i).data();
-    for (i64 n = 0; n < context.n(); ++n) to[n] = q.add(to[n], q.mul(from[n], factor));
-  });
-}
-
 void add_extended(const Context& context, RnsPoly& x, const RnsPoly& y, int level,
                   ThreadPool& pool) {
   pool.run(x.limbs(), [&](i64 task, i64) {
@@ -77,27 +64,45 @@ void add_extended(const Context& context, RnsPoly& x, const RnsPoly& y, int leve
   });
 }
 
+/// One limb of all babies: limb by limb the digits stay in the cache while the keys stream past.
+void baby_limb(const Context& context, const LinearPlan& plan, const Ciphertext& x,
+               const std::vector<RnsPoly>& digits, const EvaluationKeys& keys, int limb,
+               std::vector<ExtendedPair>& out) {
+  const int level = x.level();
+  const ring::Modulus q = context.ring().limb_modulus(level, limb);
+  const bool is_special = limb > level;  // P c_0 is 0 there
+  const ring::ShoupFactor special = q.shoup(is_special ? 0 : context.ring().special_product(limb));
+  const i64 n = context.n();
+  std::vector<u64> lifted0(static_cast<size_t>(n), 0), sum0(lifted0), sum1(lifted0);
+  for (i64 i = 0; i < n && !is_special; ++i)
+    lifted0[size_t(i)] = q.mul(x.part(0).limb(limb)[size_t(i)], special);
+  for (size_t b = 0; b < plan.babies.size(); ++b) {
+    const std::span<u64> out0 = out[b].c0.limb(limb), out1 = out[b].c1.limb(limb);
+    if (plan.babies[b] == 0) {
+      std::copy(lifted0.begin(), lifted0.end(), out0.begin());
+      for (i64 i = 0; i < n; ++i)
+        out1[size_t(i)] = is_special ? 0 : q.mul(x.part(1).limb(limb)[size_t(i)], special);
+      continue;
+    }
+    const SwitchingKey& key = keys.galois(context, plan.babies[b], level);
+    detail::inner_product_limb(context, digits, level, key, limb, sum0, sum1);
+    for (i64 i = 0; i < n; ++i) sum0[size_t(i)] = q.add(sum0[size_t(i)], lifted0[size_t(i)]);
+    ring::permute(sum0, key.permutation, out0);
+    ring::permute(sum1, key.permutation, out1);
+  }
+}
+
 std::vector<ExtendedPair> baby_steps(const Context& context, const LinearPlan& plan,
                                      const Ciphertext& x, const EvaluationKeys& keys,
                                      ThreadPool& pool) {
-  const int level = x.level(), limbs = level + 1 + context.ring().special_count();
+  const int limbs = x.level() + 1 + context.ring().special_count();
   std::vector<RnsPoly> digits;
-  if (plan.hoisted_count() > 0) digits = context.ring().mod_up(x.part(1), level, pool);
+  if (plan.hoisted_count() > 0) digits = context.ring().mod_up(x.part(1), x.level(), pool);
   std::vector<ExtendedPair> out;
-  for (i64 steps : plan.babies) {
-    if (steps == 0) {
-      ExtendedPair& u =
-          out.emplace_back(ExtendedPair{RnsPoly(context.n(), limbs), RnsPoly(context.n(), limbs)});
-      add_times_special(context, u.c0, x.part(0), level, pool);
-      add_times_special(context, u.c1, x.part(1), level, pool);
-      continue;
-    }
-    const SwitchingKey& key = keys.galois(context, steps, level);
-    ExtendedPair u = detail::inner_product(context, digits, level, key, pool);
-    add_times_special(context, u.c0, x.part(0), level, pool);
-    out.push_back({detail::permute(context, u.c0, key.permutation, pool),
-                   detail::permute(context, u.c1, key.permutation, pool)});
-  }
+  for (size_t b = 0; b < plan.babies.size(); ++b)
+    out.push_back({context.ring().make_poly(limbs), context.ring().make_poly(limbs)});
+  pool.run(limbs,
+           [&](i64 limb, i64) { baby_limb(context, plan, x, digits, keys, int(limb), out); });
   return out;
 }
 

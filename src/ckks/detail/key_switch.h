@@ -27,6 +27,12 @@ u64 inverse_element(u64 galois_element, i64 n);
 ExtendedPair inner_product(const Context& context, const std::vector<ring::RnsPoly>& digits,
                            int level, const SwitchingKey& key, ThreadPool& pool);
 
+/// One limb of it, for callers that loop over keys inside a limb. checked by the caller: key.level
+/// >= level, as many digits as mod_up gives.
+void inner_product_limb(const Context& context, const std::vector<ring::RnsPoly>& digits, int level,
+                        const SwitchingKey& key, int limb, std::span<u64> out0,
+                        std::span<u64> out1);
+
 /// out[limb] = in[limb] permuted, for all limbs.
 ring::RnsPoly permute(const Context& context, const ring::RnsPoly& in,
                       std::span<const u32> permutation, ThreadPool& pool);
