@@ -6,9 +6,10 @@
 //
 // inputs.npy holds the model's first input, samples along axis 0. uint8 arrays become float32 by
 // value = pixel * S + O, computed in double (S = 2/255 and O = -1 unless given; write --offset=-1).
-// first output, float32 or float64, and may have more rows than are run. One line of JSON is printed:
-// samples, classes (argmax of every row, for outputs [N,C]), largest_output and, with expected.npy,
-// largest_difference, relative_difference (divided by the largest |expected|) and same_class.
+// expected.npy holds the first output, float32 or float64, and may have more rows than are run. One
+// line of JSON is printed: samples, classes (argmax of every row, for outputs [N,C]), largest_output
+// and, with expected.npy, largest_difference, relative_difference (divided by the largest |expected|)
+// and same_class.
 //
 // Exit 0: ran, and relative_difference <= T if T was given. 1: it was larger. 2: bad arguments or
 // files. 77: onnxruntime-node is not installed (`npm install --ignore-scripts` in this folder).
