@@ -2,6 +2,7 @@
 // Runs a program on doubles, slot by slot, exactly as the ciphertexts would be moved: the plan's
 // oracle, in milliseconds. With `noise` it adds the rounding that the scheme adds.
 #pragma once
+#include <functional>
 #include <span>
 #include <vector>
 

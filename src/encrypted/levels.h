@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Levels on the graph of stages. Every linear stage and every product spends one level. Levels are
+// counted backwards from the output, which is at level 0 (the modulus is then q_0 alone):
+//
+//   level(v) = max over readers r of level(r) + 1
+//
+// A reader that stands lower drops the spare primes, which costs nothing and keeps the scale, so
+// both inputs of an addition are at one level by construction. Scales are exact: a linear stage
+// whose operand has scale S' encodes its matrix at S q / S' (q the prime that it drops) and so
+// always ends at the scale S of the parameters; a product of scales S', S'' ends at S' S'' / q.
+//
+// Source: the plan of a DAG by longest paths; exact scales as in Bossuat et al. 2021, section 4.
+#pragma once
+#include "ckks/params.h"
+#include "encrypted/compile.h"
+#include "encrypted/stage.h"
+
+namespace sinter::encrypted {
+
+struct LevelPlan {
+  int depth = 0;           ///< level of the input
+  std::vector<int> level;  ///< of every stage's value
+};
+
+/// cost(stage) = levels that the stage spends; by default one for all but inputs.
+LevelPlan plan_levels(const StageGraph& graph);
+LevelPlan plan_levels(const StageGraph& graph, std::span<const int> depth_of);
+/// What a stage of an unmerged graph spends: nothing for additions, reshapes and the client's
+/// selections, one for everything that multiplies.
+std::vector<int> unmerged_depths(const StageGraph& graph);
+
+/// The chain for `depth` levels, or the explicit one.
+ckks::CkksOptions chain_for(const SchemeOptions& scheme, int depth);
+
+/// Checked parameters for the plan.
+/// throws  Error(out_of_levels) naming the first layer without a level, how many are short, and
+/// what
+///         would help; Error(bad_argument) when the parameters are wrong for another reason
+ckks::CkksParams parameters_for(const SchemeOptions& scheme, const StageGraph& graph,
+                                const LevelPlan& plan);
+
+}  // namespace sinter::encrypted

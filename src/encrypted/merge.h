@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fewer stages, the same function. Four rewrites, run until none applies:
+//
+//   select   a linear stage that only picks elements of the network's input becomes an input of its
+//            own: the client arranges its data, for nothing
+//   compose  A (B v + b) + a  becomes  (A B) v + (A b + a)  when B is read by A alone, or when B
+//   has
+//            at most one entry a row (a move, a scaling), which makes no reader more expensive
+//   absorb   d .* v + e  with all of d != 0 moves into its readers: into a matrix as M diag(d),
+//   into
+//            a product as a shift e ./ d and a factor d of the product's result, which moves on in
+//            turn. So the coefficients of a factored activation reach the next matrices, identity
+//            shortcuts included, and cost no level
+//   shift    v + s in front of a product moves into the stage that makes v and is taken back in v's
+//            other readers
+//
+// When composing is worth it: a level saved is weighed as kLevelInDiagonals diagonals,
+//   diagonals(A B) <= diagonals(A) + diagonals(B) + kLevelInDiagonals,
+//   diagonals(M) ~ nonzeros(M) / max(rows, columns).
+// A linear value with several readers is never computed twice.
+#pragma once
+#include "encrypted/stage.h"
+
+namespace sinter::encrypted {
+
+struct MergeOptions {
+  bool client_selects = true;    ///< allow the first rewrite
+  i64 max_input = i64(1) << 20;  ///< largest input that selecting may make
+};
+
+/// cost  sparse products of the matrices that meet
+void merge(StageGraph& graph, const MergeOptions& options = {});
+
+}  // namespace sinter::encrypted

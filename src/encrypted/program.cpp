@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "encrypted/program.h"
+
+#include <algorithm>
+
+namespace sinter::encrypted {
+
+void SlotVector::expand(std::span<double> out) const {
+  SINTER_ASSERT(std::ssize(out) == period);
+  std::fill(out.begin(), out.end(), 0.0);
+  for (const Run& run : runs) std::fill_n(out.begin() + run.start, run.length, run.value);
+}
+
+ckks::LinearPlan LinearMap::plan(i64 slots) const {
+  return ckks::plan_linear(indices, slots, baby_count);
+}
+
+std::string_view name(Opcode op) {
+  constexpr std::string_view kNames[kOpcodeCount] = {
+      "input", "drop", "linear", "rescale", "fold", "add", "add_vector", "square", "multiply"};
+  return kNames[int(op)];
+}
+
+std::vector<i32> last_uses(const EncryptedProgram& program) {
+  std::vector<i32> last(program.instructions.size());
+  for (size_t k = 0; k < last.size(); ++k) {
+    last[k] = i32(k);
+    for (i32 v : {program.instructions[k].a, program.instructions[k].b})
+      if (v >= 0) last[size_t(v)] = i32(k);
+  }
+  return last;
+}
+
+}  // namespace sinter::encrypted

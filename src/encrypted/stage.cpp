@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "encrypted/stage.h"
+
+#include <algorithm>
+
+namespace sinter::encrypted {
+
+std::string Stage::label() const {
+  std::string text = name;
+  if (merged > 0) text += " +" + std::to_string(merged);
+  if (geometry.members > 1) text += " x" + std::to_string(geometry.members);
+  return text;
+}
+
+std::vector<i32> operands(const Stage& stage) {
+  std::vector<i32> all;
+  for (const Term& term : stage.terms) all.push_back(term.value);
+  if (stage.kind == StageKind::product) {
+    all.push_back(stage.x);
+    all.push_back(stage.y);
+  }
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
+std::vector<std::vector<i32>> readers_of(const StageGraph& graph) {
+  std::vector<std::vector<i32>> readers(graph.stages.size());
+  for (size_t k = 0; k < graph.stages.size(); ++k)
+    for (i32 v : operands(graph.stages[k])) readers[size_t(v)].push_back(i32(k));
+  return readers;
+}
+
+void drop_dead(StageGraph& graph) {
+  std::vector<bool> needed(graph.stages.size(), false);
+  needed[size_t(graph.output)] = true;
+  for (i64 k = std::ssize(graph.stages) - 1; k >= 0; --k)
+    if (needed[size_t(k)])
+      for (i32 v : operands(graph.stages[size_t(k)])) needed[size_t(v)] = true;
+  std::vector<i32> number(graph.stages.size(), -1);
+  std::vector<Stage> kept;
+  for (size_t k = 0; k < graph.stages.size(); ++k) {
+    if (!needed[k]) continue;
+    number[k] = i32(kept.size());
+    Stage stage = std::move(graph.stages[k]);
+    for (Term& term : stage.terms) term.value = number[size_t(term.value)];
+    if (stage.kind == StageKind::product) {
+      stage.x = number[size_t(stage.x)];
+      stage.y = number[size_t(stage.y)];
+    }
+    kept.push_back(std::move(stage));
+  }
+  graph.stages = std::move(kept);
+  graph.output = number[size_t(graph.output)];
+}
+
+void verify(const StageGraph& graph) {
+  const auto fits = [](const std::vector<double>& v, i64 size) {
+    return v.empty() || std::ssize(v) == size;
+  };
+  SINTER_ASSERT(graph.output >= 0 && graph.output < std::ssize(graph.stages));
+  for (i64 k = 0; k < std::ssize(graph.stages); ++k) {
+    const Stage& stage = graph.stages[size_t(k)];
+    for (i32 v : operands(stage)) SINTER_ASSERT(v >= 0 && v < k);
+    switch (stage.kind) {
+      case StageKind::input:
+        SINTER_ASSERT(std::ssize(stage.source) == stage.size());
+        break;
+      case StageKind::linear:
+        SINTER_ASSERT(operands(stage).size() == stage.terms.size() &&
+                      fits(stage.bias, stage.size()));
+        for (const Term& term : stage.terms)
+          SINTER_ASSERT(term.matrix->rows == stage.size() &&
+                        term.matrix->cols == graph.stages[size_t(term.value)].size());
+        break;
+      case StageKind::product:
+        SINTER_ASSERT(graph.stages[size_t(stage.x)].size() == stage.size() &&
+                      graph.stages[size_t(stage.y)].size() == stage.size());
+        SINTER_ASSERT(fits(stage.shift_x, stage.size()) && fits(stage.shift_y, stage.size()) &&
+                      fits(stage.post, stage.size()));
+        break;
+    }
+  }
+}
+
+std::vector<std::vector<double>> evaluate_stages(const StageGraph& graph,
+                                                 std::span<const double> input) {
+  const auto at = [](const std::vector<double>& v, size_t i) { return v.empty() ? 0.0 : v[i]; };
+  std::vector<std::vector<double>> values(graph.stages.size());
+  for (size_t k = 0; k < graph.stages.size(); ++k) {
+    const Stage& stage = graph.stages[k];
+    std::vector<double>& v = values[k];
+    v.assign(size_t(stage.size()), 0.0);
+    if (stage.kind == StageKind::input) {
+      for (size_t i = 0; i < v.size(); ++i)
+        if (stage.source[i] >= 0) v[i] = input[size_t(stage.source[i])];
+    } else if (stage.kind == StageKind::linear) {
+      for (const Term& term : stage.terms) apply(*term.matrix, values[size_t(term.value)], v);
+      for (size_t i = 0; i < v.size(); ++i) v[i] += at(stage.bias, i);
+    } else {
+      const std::vector<double>&x = values[size_t(stage.x)], &y = values[size_t(stage.y)];
+      for (size_t i = 0; i < v.size(); ++i)
+        v[i] = (x[i] + at(stage.shift_x, i)) * (y[i] + at(stage.shift_y, i)) + at(stage.post, i);
+    }
+  }
+  return values;
+}
+
+}  // namespace sinter::encrypted

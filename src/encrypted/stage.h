@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The network as the encrypted floor sees it: a list of stages over real vectors,
+//
+//   input    v = select(x)                     done by the client, in the clear
+//   linear   v = sum_i M_i v_i + b             one level
+//   product  v = (v_x + s) .* (v_y + t) + p    one level; a square when v_x is v_y and s is t
+//
+// where s, t and p are vectors (empty = zero) that cost no level. An activation a x^2 + b x + c is
+// a square followed by a diagonal linear stage, which merge.cpp moves into its readers. Stages come
+// after what they read. A stage carries the geometry of its tensor, from which its slots follow.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "encrypted/sparse.h"
+#include "graph/tensor.h"
+
+namespace sinter::encrypted {
+
+/// `members` equal tensors [channels, height, width] side by side, each drawn on a plane of
+/// plane_height x plane_width pixels in which neighbours are `gap` pixels apart (strides enlarge
+/// the gap, and channels fill it: multiplexed packing).
+/// Element number: ((member * channels + c) * height + y) * width + x.
+struct Geometry {
+  i64 members = 1, channels = 1, height = 1, width = 1;
+  i64 gap = 1, plane_height = 1, plane_width = 1;
+
+  i64 member_size() const { return channels * height * width; }
+  i64 size() const { return members * member_size(); }
+  bool operator==(const Geometry&) const = default;
+};
+
+enum class StageKind { input, linear, product };
+
+struct Term {
+  i32 value = -1;
+  std::shared_ptr<const SparseMatrix> matrix;
+};
+
+struct Stage {
+  StageKind kind = StageKind::linear;
+  std::string name;  ///< of the graph nodes it stands for
+  std::string op;    ///< operator of the node that made it
+  i64 merged = 0;    ///< further nodes that are part of it; name and op are the weightiest one's
+  Geometry geometry;
+
+  std::vector<i64> source;  ///< input: element of the network's input, -1 = zero
+  std::vector<Term> terms;  ///< linear: different values, one term each
+  std::vector<double> bias;
+  i32 x = -1, y = -1;  ///< product
+  std::vector<double> shift_x, shift_y, post;
+  /// Linear: comes from a BatchNormalization or another per-channel affine left in the graph.
+  bool is_affine = false;
+
+  i64 size() const { return geometry.size(); }
+  /// "conv1 +2" for reports.
+  std::string label() const;
+  bool is_square() const { return kind == StageKind::product && x == y && shift_x == shift_y; }
+};
+
+/// Value k is the result of stage k.
+struct StageGraph {
+  std::vector<Stage> stages;
+  i32 output = -1;
+  std::string input_name, output_name;
+  Dims input_dims, output_dims;
+  std::vector<std::string> notes;
+};
+
+/// Values that stage k reads, without repetition.
+std::vector<i32> operands(const Stage& stage);
+/// readers[v] = stages that read v, ascending, each once.
+std::vector<std::vector<i32>> readers_of(const StageGraph& graph);
+/// Removes stages that the output does not need and renumbers.
+void drop_dead(StageGraph& graph);
+/// throws Error(internal) when an order, size or reference is wrong
+void verify(const StageGraph& graph);
+
+/// One pass over all stages on doubles; element counts as the stages have them.
+/// out  the value of every stage
+std::vector<std::vector<double>> evaluate_stages(const StageGraph& graph,
+                                                 std::span<const double> input);
+
+}  // namespace sinter::encrypted
