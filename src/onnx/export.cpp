@@ -2,6 +2,8 @@
 #include "onnx/export.h"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <protozero/pbf_writer.hpp>
 #include <set>
 
@@ -18,6 +20,50 @@ constexpr i64 kDataAlignment = 4096;  // of constants in the data file: they can
 
 void put(pbf_writer& w, int tag, std::string_view s) { w.add_string(u32(tag), s.data(), s.size()); }
 
+/// A message as texts of its own and constants that stay where they are between them, so that
+/// writing a model makes no second copy of its weights.
+class Pieces {
+ public:
+  void add(std::string_view text) {
+    if (parts_.empty() || !parts_.back().borrowed.empty()) parts_.emplace_back();
+    parts_.back().text += text;
+    size_ += std::ssize(text);
+  }
+  void add(std::span<const std::byte> borrowed) {
+    if (borrowed.empty()) return;
+    if (parts_.empty() || !parts_.back().borrowed.empty()) parts_.emplace_back();
+    parts_.back().borrowed = borrowed;
+    size_ += std::ssize(borrowed);
+  }
+  void add(Pieces&& other) {
+    size_ += other.size_;
+    for (Part& p : other.parts_) parts_.push_back(std::move(p));
+  }
+  /// Tag and length of a length-delimited field whose bytes follow.
+  void add_header(u32 tag, i64 length) {
+    std::string text;
+    protozero::write_varint(std::back_inserter(text), tag << 3 | 2);
+    protozero::write_varint(std::back_inserter(text), u64(length));
+    add(text);
+  }
+  i64 size() const { return size_; }
+  template <class Write>
+  void each(const Write& write) const {
+    for (const Part& p : parts_) {
+      write(std::as_bytes(std::span(p.text.data(), p.text.size())));
+      write(p.borrowed);
+    }
+  }
+
+ private:
+  struct Part {
+    std::string text;
+    std::span<const std::byte> borrowed;
+  };
+  std::vector<Part> parts_;
+  i64 size_ = 0;
+};
+
 /// Bytes of constants that went to the data file.
 class DataFile {
  public:
@@ -28,11 +74,8 @@ class DataFile {
     file_.write(std::vector<std::byte>(static_cast<size_t>(padding)));
     const i64 offset = file_.position();
     file_.write(t.raw());
-    std::string out;
+    std::string out = onnx::proto_head(t, name);
     pbf_writer w(out);
-    for (i64 d : t.dims()) w.add_int64(1, d);
-    w.add_int32(2, int(t.dtype()));
-    put(w, 8, name);
     entry(w, "location", path_.filename().string());
     entry(w, "offset", std::to_string(offset));
     entry(w, "length", std::to_string(t.byte_size()));
@@ -56,21 +99,19 @@ class Exporter {
   Exporter(const Graph& graph, const ExportOptions& options, DataFile* data)
       : g_(graph), options_(options), data_(data) {}
 
-  std::string run() {
+  Pieces run() {
     name_values();
-    std::string out;
-    pbf_writer model(out);
-    std::string body;
-    {
-      pbf_writer w(body);
-      write_graph(w);
-    }
+    Pieces body = graph();
+    std::string head, tail;
     const bool calls = !functions_.empty();
-    model.add_int64(1, std::max<i64>(calls ? 8 : 7, g_.info.ir_version));
-    put(model, 2, g_.info.producer_name);
-    put(model, 3, g_.info.producer_version);
-    if (!g_.info.doc.empty()) put(model, 6, g_.info.doc);
-    model.add_message(7, body);
+    {
+      pbf_writer model(head);
+      model.add_int64(1, std::max<i64>(calls ? 8 : 7, g_.info.ir_version));
+      put(model, 2, g_.info.producer_name);
+      put(model, 3, g_.info.producer_version);
+      if (!g_.info.doc.empty()) put(model, 6, g_.info.doc);
+    }
+    pbf_writer model(tail);
     write_opset(model, 8, "", opset_);
     if (calls) write_opset(model, 8, "sinter", 1);
     for (const auto& [key, value] : g_.info.metadata) {
@@ -79,36 +120,48 @@ class Exporter {
       put(e, 2, value);
     }
     for (Op op : functions_) write_function(model, op);
+    Pieces out;
+    out.add(head);
+    out.add_header(7, body.size());
+    out.add(std::move(body));
+    out.add(tail);
     return out;
   }
 
  private:
-  /// The name each value has in the file: an output's value takes the output's name.
+  /// The name each value has in the file: a result that is an output takes the output's name, the
+  /// interface is never renamed, and whatever else would meet one of its names gets a fresh one.
   void name_values() {
-    std::set<std::string> taken;
-    for (const GraphOutput& o : g_.outputs()) taken.insert(o.name);
+    for (const GraphOutput& o : g_.outputs()) names_taken_.insert(o.name);
     for (ValueId v : g_.inputs()) {
-      names_[v] = g_.value(v).name;  // the interface: never renamed
-      taken.insert(names_[v]);
+      names_[v] = g_.value(v).name;
+      names_taken_.insert(names_[v]);
     }
     for (const GraphOutput& o : g_.outputs()) {
-      const Value& value = g_.value(o.value);
-      if (value.producer.valid() && names_[o.value].empty())
+      const auto other = g_.find_value(o.name);
+      const bool is_input = other && g_.value(*other).is_input;
+      if (is_input && *other == o.value) continue;  // passed through under its own name
+      require(!is_input, ErrorKind::bad_argument, "export: output \"", o.name,
+              "\" has the name of an input that is another value");
+      if (g_.value(o.value).producer.valid() && names_[o.value].empty())
         names_[o.value] = o.name;
       else
         identities_.push_back(&o);
     }
-    for (ValueId v : g_.values()) {
-      if (!names_[v].empty()) continue;
-      std::string name = g_.value(v).name;
-      while (!taken.insert(name).second) name += "_";
-      names_[v] = std::move(name);
-    }
+    for (ValueId v : g_.values())
+      if (names_[v].empty()) names_[v] = fresh(g_.value(v).name);
     opset_ = std::max<i64>(13, g_.info.opset);
     for (NodeId n : g_.nodes()) opset_ = std::max<i64>(opset_, info(g_.node(n).op).opset);
   }
 
-  void write_graph(pbf_writer& w) {
+  std::string fresh(std::string name) {
+    while (!names_taken_.insert(name).second) name += "_";
+    return name;
+  }
+
+  Pieces graph() {
+    std::string nodes, rest;
+    pbf_writer w(nodes);
     for (NodeId id : g_.topological_order()) {
       const Node& n = g_.node(id);
       const bool own = info(n.op).opset == 0;
@@ -121,16 +174,33 @@ class Exporter {
       write_node(w, n, own ? "sinter" : "");
     }
     for (const GraphOutput* o : identities_) write_call(w, "Identity", {names_[o->value]}, o->name);
-    if (!g_.info.graph_name.empty()) put(w, 2, g_.info.graph_name);
-    for (ValueId v : g_.constants()) {
-      const Tensor& t = *g_.constant(v);
-      const bool outside =
-          data_ != nullptr && t.dtype() != DType::string && t.byte_size() > kInlineBytes;
-      w.add_message(5, outside ? data_->add(t, names_[v]) : onnx::to_proto(t, names_[v]));
-    }
-    for (ValueId v : g_.inputs()) write_value_info(w, 11, names_[v], g_.value(v).type);
+    put(w, 2, g_.info.graph_name.empty() ? "sinter" : g_.info.graph_name);  // may not be empty
+    Pieces out;
+    out.add(nodes);
+    for (ValueId v : g_.constants()) initializer(out, *g_.constant(v), names_[v]);
+    pbf_writer interface(rest);
+    for (ValueId v : g_.inputs()) write_value_info(interface, 11, names_[v], g_.value(v).type);
     for (const GraphOutput& o : g_.outputs())
-      write_value_info(w, 12, o.name, g_.value(o.value).type);
+      write_value_info(interface, 12, o.name, g_.value(o.value).type);
+    out.add(rest);
+    return out;
+  }
+
+  void initializer(Pieces& out, const Tensor& t, const std::string& name) {
+    const bool is_external =
+        data_ != nullptr && t.dtype() != DType::string && t.byte_size() > kInlineBytes;
+    if (is_external || t.dtype() == DType::string) {
+      const std::string message = is_external ? data_->add(t, name) : onnx::to_proto(t, name);
+      out.add_header(5, std::ssize(message));
+      out.add(message);
+      return;
+    }
+    Pieces message;
+    message.add(onnx::proto_head(t, name));
+    message.add_header(9, t.byte_size());
+    message.add(t.raw());
+    out.add_header(5, message.size());
+    out.add(std::move(message));
   }
 
   void write_node(pbf_writer& graph, const Node& n, std::string_view domain) {
@@ -170,7 +240,11 @@ class Exporter {
     std::vector<std::string> in;
     for (ValueId v : n.inputs) in.push_back(names_[v]);
     const std::string y = names_[n.outputs[0]];
-    write_body(w, n.op, in, y, y + "/", 1);
+    std::string scope = y + "/";
+    while (names_taken_.lower_bound(scope) != names_taken_.end() &&
+           names_taken_.lower_bound(scope)->rfind(scope, 0) == 0)
+      scope += "/";  // no name of the graph begins so
+    write_body(w, n.op, in, y, scope, 1);
   }
 
   void write_function(pbf_writer& model, Op op) const {
@@ -220,8 +294,14 @@ class Exporter {
     a.add_enum(20, std::visit(Visitor{a}, value));
   }
 
-  static void write_value_info(pbf_writer& graph, int tag, const std::string& name,
-                               const ValueType& type) {
+  /// Other expressions have no form in ONNX: such a dimension is left out, that is, unknown.
+  bool is_symbol(const Dim& d) const {
+    const std::string text = d.text();
+    return text.find_first_of(" +*()") == std::string::npos && text[0] != '-';
+  }
+
+  void write_value_info(pbf_writer& graph, int tag, const std::string& name,
+                        const ValueType& type) {
     pbf_writer v(graph, u32(tag));
     put(v, 1, name);
     pbf_writer t(v, 2);
@@ -233,7 +313,7 @@ class Exporter {
       pbf_writer dim(shape, 1);
       if (const auto n = d.value())
         dim.add_int64(1, *n);
-      else if (d.is_known())
+      else if (d.is_known() && (tag == 11 || is_symbol(d)))
         put(dim, 2, d.text());
     }
   }
@@ -242,39 +322,48 @@ class Exporter {
   const ExportOptions& options_;
   DataFile* data_;
   ValueMap<std::string> names_;
+  std::set<std::string> names_taken_;
   std::vector<const GraphOutput*> identities_;
   std::vector<Op> functions_;
-  i64 opset_ = kMinimumOpset;
-  static constexpr i64 kMinimumOpset = 13;
+  i64 opset_ = 13;
 };
 
 }  // namespace
 
-std::vector<std::byte> export_onnx(const Graph& graph, const ExportOptions& options) {
+namespace {
+
+i64 constant_bytes(const Graph& graph) {
   i64 bytes = 0;
   for (ValueId v : graph.constants()) bytes += graph.constant(v)->byte_size();
-  require(bytes < (i64(2) << 30) - (1 << 24), ErrorKind::unsupported, "export: ", bytes,
-          " bytes of constants do not fit one protobuf message; write to a file, whose constants "
-          "may lie beside it");
-  const std::string text = Exporter(graph, options, nullptr).run();
-  const auto raw = std::as_bytes(std::span(text.data(), text.size()));
-  return {raw.begin(), raw.end()};
+  return bytes;
+}
+
+void check_size(const Pieces& model, std::string_view what) {
+  require(model.size() < i64(1) << 31, ErrorKind::unsupported, what, ": ", model.size(),
+          " bytes do not fit one protobuf message (2 GiB); write constants to a data file");
+}
+
+}  // namespace
+
+std::vector<std::byte> export_onnx(const Graph& graph, const ExportOptions& options) {
+  const Pieces model = Exporter(graph, options, nullptr).run();
+  check_size(model, "export");
+  std::vector<std::byte> out;
+  out.reserve(size_t(model.size()));
+  model.each([&](std::span<const std::byte> b) { out.insert(out.end(), b.begin(), b.end()); });
+  return out;
 }
 
 void export_onnx(const Graph& graph, const std::filesystem::path& path,
                  const ExportOptions& options) {
-  i64 bytes = 0;
-  for (ValueId v : graph.constants()) bytes += graph.constant(v)->byte_size();
-  if (bytes <= options.external_threshold) {
-    write_file(path, export_onnx(graph, options));
-    return;
-  }
-  DataFile data(path.string() + ".data");
-  const std::string text = Exporter(graph, options, &data).run();
-  AtomicFile model(path);
-  model.write(std::as_bytes(std::span(text.data(), text.size())));
-  data.commit();
-  model.commit();
+  std::optional<DataFile> data;
+  if (constant_bytes(graph) > options.external_threshold) data.emplace(path.string() + ".data");
+  const Pieces model = Exporter(graph, options, data ? &*data : nullptr).run();
+  check_size(model, path.string());
+  AtomicFile file(path);
+  model.each([&](std::span<const std::byte> b) { file.write(b); });
+  if (data) data->commit();
+  file.commit();
 }
 
 }  // namespace sinter

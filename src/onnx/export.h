@@ -17,12 +17,16 @@ struct ExportOptions {
   i64 external_threshold = i64(1900) << 20;
 };
 
-/// Writes the model (and its data file) atomically.
+/// Writes the model (and its data file), each in one step.
 ///
 /// out     inputs and outputs with the graph's names, order and types; an output that is an input,
 ///         a constant or another output's value gets an Identity; opset = the lowest that expresses
-///         every node, at least 13 and at least the model's own
-/// throws  Error(io) when it cannot be written; nothing is left then
+///         every node, at least 13 and at least the model's own; symbolic dimensions by name,
+///         expressions of them left unknown
+/// throws  Error(io) when it cannot be written; Error(unsupported) when what stays in the model
+///         file is above 2 GiB; Error(bad_argument) when an output has the name of an input that is
+///         another value. `path` is then as it was
+/// cost    constants are written from where they are, not copied
 void export_onnx(const Graph& graph, const std::filesystem::path& path,
                  const ExportOptions& options = {});
 

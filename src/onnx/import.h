@@ -17,14 +17,15 @@ inline constexpr i64 kNewestOpset = 17;
 /// Reads a model file; external data may lie in its folder.
 ///
 /// out     a graph that passes verify(); names, order, types and shapes of inputs and outputs as in
-///         the file; an initializer that is also a graph input is a constant
+///         the file; an initializer that is also a graph input (which
+///         a caller could override) is a constant
 /// throws  Error(io) when the file cannot be read; Error(bad_input) when it is not a sound model,
 ///         naming the node or tensor; Error(unsupported) naming node, operator and opset
 /// cost    one pass over the structure; weights are not copied
 Graph import_onnx(const std::filesystem::path& path);
 
-/// The same from bytes that `owner` keeps alive; `what` names them in messages. External data is
-/// looked for in `folder`, refused when it is empty.
+/// The same from bytes that `owner` keeps alive (nullptr: all is copied); `what` names them in
+/// messages. External data is looked for in `folder`, refused when it is empty.
 Graph import_onnx(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
                   std::string_view what, const std::filesystem::path& folder = {});
 

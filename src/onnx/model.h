@@ -28,7 +28,7 @@ struct TensorProto {
   std::vector<double> double_data;
   std::vector<u64> uint64_data;
   std::vector<std::string_view> string_data;
-  bool is_external = false;
+  bool is_external = false, has_segment = false;
   std::vector<std::pair<std::string_view, std::string_view>> external_data;
 };
 
@@ -79,6 +79,7 @@ struct GraphProto {
 struct FunctionProto {
   std::string_view name, domain;
   std::vector<std::string_view> inputs, outputs, attributes;
+  std::vector<AttributeProto> defaults;  ///< of attributes that a call may leave out
   std::vector<NodeProto> nodes;
   std::vector<OpsetProto> opsets;
 };

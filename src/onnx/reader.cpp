@@ -10,20 +10,60 @@
 namespace sinter::onnx {
 namespace {
 
-using protozero::pbf_reader;
 using protozero::pbf_wire_type;
 
-std::string_view text(pbf_reader& r) {
-  const auto view = r.get_view();
-  return {view.data(), view.size()};
-}
+/// protozero's reader, which takes its caller's word for wire types, with a check before each read.
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : reader_(bytes.data(), bytes.size()) {}
+
+  bool next() { return reader_.next(); }
+  u32 tag() const { return reader_.tag(); }
+  void skip() { reader_.skip(); }
+  bool is_packed() const { return reader_.has_wire_type(pbf_wire_type::length_delimited); }
+
+  std::string_view text() {
+    expect(pbf_wire_type::length_delimited);
+    const protozero::data_view view = reader_.get_view();
+    return {view.data(), view.size()};
+  }
+  Reader message() { return Reader(text()); }
+  i64 get_int64() {
+    expect(pbf_wire_type::varint);
+    return reader_.get_int64();
+  }
+  i32 get_int32() { return i32(get_int64()); }  // the low half, as protobuf has it
+  u64 get_uint64() { return u64(get_int64()); }
+  float get_float() {
+    expect(pbf_wire_type::fixed32);
+    return reader_.get_float();
+  }
+  double get_double() {
+    expect(pbf_wire_type::fixed64);
+    return reader_.get_double();
+  }
+  auto get_packed_int32() { return reader_.get_packed_int32(); }
+  auto get_packed_int64() { return reader_.get_packed_int64(); }
+  auto get_packed_uint64() { return reader_.get_packed_uint64(); }
+  auto get_packed_float() { return reader_.get_packed_float(); }
+  auto get_packed_double() { return reader_.get_packed_double(); }
+
+ private:
+  void expect(pbf_wire_type type) const {
+    require(reader_.has_wire_type(type), ErrorKind::bad_input, "field ", reader_.tag(),
+            ": expected wire type ", int(type), ", found ", int(reader_.wire_type()));
+  }
+  protozero::pbf_reader reader_;
+};
+
+std::string_view text(Reader& r) { return r.text(); }
 
 Bytes bytes_of(std::string_view view) { return std::as_bytes(std::span(view.data(), view.size())); }
 
 /// Repeated scalars come packed or one at a time.
 template <class T, class Packed, class One>
-void scalars(pbf_reader& r, std::vector<T>& into, const Packed& packed, const One& one) {
-  if (r.wire_type() != pbf_wire_type::length_delimited) {
+void scalars(Reader& r, std::vector<T>& into, const Packed& packed, const One& one) {
+  if (!r.is_packed()) {
     into.push_back(T(one()));
     return;
   }
@@ -34,7 +74,7 @@ void scalars(pbf_reader& r, std::vector<T>& into, const Packed& packed, const On
   scalars(                         \
       r, into, [&] { return r.get_packed_##kind(); }, [&] { return r.get_##kind(); })
 
-std::pair<std::string_view, std::string_view> entry(pbf_reader r) {
+std::pair<std::string_view, std::string_view> entry(Reader r) {
   std::pair<std::string_view, std::string_view> e;
   while (r.next()) {
     if (r.tag() == 1)
@@ -47,7 +87,7 @@ std::pair<std::string_view, std::string_view> entry(pbf_reader r) {
   return e;
 }
 
-TensorProto tensor(pbf_reader r) {
+TensorProto tensor(Reader r) {
   TensorProto t;
   while (r.next()) switch (r.tag()) {
       case 1:
@@ -55,6 +95,9 @@ TensorProto tensor(pbf_reader r) {
         break;
       case 2:
         t.data_type = r.get_int32();
+        break;
+      case 3:
+        t.has_segment = true, r.skip();
         break;
       case 4:
         SINTER_SCALARS(t.float_data, float);
@@ -81,10 +124,10 @@ TensorProto tensor(pbf_reader r) {
         SINTER_SCALARS(t.uint64_data, uint64);
         break;
       case 13:
-        t.external_data.push_back(entry(r.get_message()));
+        t.external_data.push_back(entry(r.message()));
         break;
       case 14:
-        t.is_external = r.get_enum() == 1;
+        t.is_external = r.get_int32() == 1;
         break;
       default:
         r.skip();
@@ -92,7 +135,7 @@ TensorProto tensor(pbf_reader r) {
   return t;
 }
 
-AttributeProto attribute(pbf_reader r) {
+AttributeProto attribute(Reader r) {
   AttributeProto a;
   int guessed = 0;
   while (r.next()) switch (r.tag()) {
@@ -109,7 +152,7 @@ AttributeProto attribute(pbf_reader r) {
         a.s = text(r), guessed = 3;
         break;
       case 5:
-        a.t = tensor(r.get_message()), guessed = 4;
+        a.t = tensor(r.message()), guessed = 4;
         break;
       case 6:
       case 11:
@@ -125,7 +168,7 @@ AttributeProto attribute(pbf_reader r) {
         a.strings.push_back(text(r)), guessed = 8;
         break;
       case 20:
-        a.type = r.get_enum();
+        a.type = r.get_int32();
         break;
       case 21:
         a.reference = text(r);
@@ -137,7 +180,7 @@ AttributeProto attribute(pbf_reader r) {
   return a;
 }
 
-NodeProto node(pbf_reader r) {
+NodeProto node(Reader r) {
   NodeProto n;
   while (r.next()) switch (r.tag()) {
       case 1:
@@ -153,7 +196,7 @@ NodeProto node(pbf_reader r) {
         n.op_type = text(r);
         break;
       case 5:
-        n.attributes.push_back(attribute(r.get_message()));
+        n.attributes.push_back(attribute(r.message()));
         break;
       case 7:
         n.domain = text(r);
@@ -164,7 +207,7 @@ NodeProto node(pbf_reader r) {
   return n;
 }
 
-DimProto dim(pbf_reader r) {
+DimProto dim(Reader r) {
   DimProto d;
   while (r.next()) switch (r.tag()) {
       case 1:
@@ -179,41 +222,41 @@ DimProto dim(pbf_reader r) {
   return d;
 }
 
-std::vector<DimProto> shape(pbf_reader r) {
+std::vector<DimProto> shape(Reader r) {
   std::vector<DimProto> dims;
   while (r.next()) {
     if (r.tag() == 1)
-      dims.push_back(dim(r.get_message()));
+      dims.push_back(dim(r.message()));
     else
       r.skip();
   }
   return dims;
 }
 
-void tensor_type(pbf_reader r, ValueInfoProto& v) {
+void tensor_type(Reader r, ValueInfoProto& v) {
   v.is_tensor = true;
   while (r.next()) switch (r.tag()) {
       case 1:
         v.elem_type = r.get_int32();
         break;
       case 2:
-        v.shape = shape(r.get_message());
+        v.shape = shape(r.message());
         break;
       default:
         r.skip();
     }
 }
 
-ValueInfoProto value_info(pbf_reader r) {
+ValueInfoProto value_info(Reader r) {
   ValueInfoProto v;
   while (r.next()) {
     if (r.tag() == 1) {
       v.name = text(r);
     } else if (r.tag() == 2) {
-      pbf_reader type = r.get_message();
+      Reader type = r.message();
       while (type.next()) {
         if (type.tag() == 1)
-          tensor_type(type.get_message(), v);
+          tensor_type(type.message(), v);
         else
           type.skip();
       }
@@ -224,7 +267,7 @@ ValueInfoProto value_info(pbf_reader r) {
   return v;
 }
 
-OpsetProto opset(pbf_reader r) {
+OpsetProto opset(Reader r) {
   OpsetProto o;
   while (r.next()) switch (r.tag()) {
       case 1:
@@ -239,23 +282,23 @@ OpsetProto opset(pbf_reader r) {
   return o;
 }
 
-GraphProto graph(pbf_reader r) {
+GraphProto graph(Reader r) {
   GraphProto g;
   while (r.next()) switch (r.tag()) {
       case 1:
-        g.nodes.push_back(node(r.get_message()));
+        g.nodes.push_back(node(r.message()));
         break;
       case 2:
         g.name = text(r);
         break;
       case 5:
-        g.initializers.push_back(tensor(r.get_message()));
+        g.initializers.push_back(tensor(r.message()));
         break;
       case 11:
-        g.inputs.push_back(value_info(r.get_message()));
+        g.inputs.push_back(value_info(r.message()));
         break;
       case 12:
-        g.outputs.push_back(value_info(r.get_message()));
+        g.outputs.push_back(value_info(r.message()));
         break;
       case 15:
         g.has_sparse = true, r.skip();
@@ -266,7 +309,7 @@ GraphProto graph(pbf_reader r) {
   return g;
 }
 
-FunctionProto function(pbf_reader r) {
+FunctionProto function(Reader r) {
   FunctionProto f;
   while (r.next()) switch (r.tag()) {
       case 1:
@@ -282,13 +325,16 @@ FunctionProto function(pbf_reader r) {
         f.attributes.push_back(text(r));
         break;
       case 7:
-        f.nodes.push_back(node(r.get_message()));
+        f.nodes.push_back(node(r.message()));
         break;
       case 9:
-        f.opsets.push_back(opset(r.get_message()));
+        f.opsets.push_back(opset(r.message()));
         break;
       case 10:
         f.domain = text(r);
+        break;
+      case 11:
+        f.defaults.push_back(attribute(r.message()));
         break;
       default:
         r.skip();
@@ -296,7 +342,7 @@ FunctionProto function(pbf_reader r) {
   return f;
 }
 
-ModelProto model(pbf_reader r) {
+ModelProto model(Reader r) {
   ModelProto m;
   while (r.next()) switch (r.tag()) {
       case 1:
@@ -312,16 +358,16 @@ ModelProto model(pbf_reader r) {
         m.doc = text(r);
         break;
       case 7:
-        m.graph = graph(r.get_message());
+        m.graph = graph(r.message());
         break;
       case 8:
-        m.opsets.push_back(opset(r.get_message()));
+        m.opsets.push_back(opset(r.message()));
         break;
       case 14:
-        m.metadata.push_back(entry(r.get_message()));
+        m.metadata.push_back(entry(r.message()));
         break;
       case 25:
-        m.functions.push_back(function(r.get_message()));
+        m.functions.push_back(function(r.message()));
         break;
       default:
         r.skip();
@@ -332,8 +378,10 @@ ModelProto model(pbf_reader r) {
 template <class Parse>
 auto guarded(Bytes bytes, std::string_view what, std::string_view expected, const Parse& parse) {
   try {
-    return parse(pbf_reader(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    return parse(Reader({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
   } catch (const protozero::exception& e) {
+    fail(ErrorKind::bad_input, what, ": truncated or not ", expected, " (", e.what(), ")");
+  } catch (const Error& e) {
     fail(ErrorKind::bad_input, what, ": truncated or not ", expected, " (", e.what(), ")");
   }
 }
@@ -341,11 +389,11 @@ auto guarded(Bytes bytes, std::string_view what, std::string_view expected, cons
 }  // namespace
 
 ModelProto parse_model(Bytes bytes, std::string_view what) {
-  return guarded(bytes, what, "an ONNX model", [](pbf_reader r) { return model(r); });
+  return guarded(bytes, what, "an ONNX model", [](Reader r) { return model(r); });
 }
 
 TensorProto parse_tensor(Bytes bytes, std::string_view what) {
-  return guarded(bytes, what, "an ONNX tensor", [](pbf_reader r) { return tensor(r); });
+  return guarded(bytes, what, "an ONNX tensor", [](Reader r) { return tensor(r); });
 }
 
 }  // namespace sinter::onnx

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "onnx/tensor_proto.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <protozero/pbf_writer.hpp>
 
+#include "base/bytes.h"
 #include "base/file.h"
 
 namespace sinter::onnx {
@@ -17,17 +19,30 @@ DType element_type(int code, std::string_view what) {
   return type;
 }
 
-/// Typed fields: several small types share one field, element by element.
+/// Typed fields: several small types share one field, element by element. The count is checked
+/// before anything is allocated: a shape may claim what no file holds.
 template <class From>
-Tensor from_field(DType type, const Dims& dims, const std::vector<From>& field,
+Tensor from_field(DType type, const Dims& dims, i64 count, const std::vector<From>& field,
                   std::string_view what) {
-  Tensor t(type, dims);
-  require(std::ssize(field) == t.size(), ErrorKind::bad_input, what, ": expected ", t.size(),
+  require(std::ssize(field) == count, ErrorKind::bad_input, what, ": expected ", count,
           " elements for ", to_text(dims), ", found ", field.size());
+  Tensor t(type, dims);
   const i64 width = element_size(type);
-  for (i64 i = 0; i < t.size(); ++i)  // little-endian: the low bytes are the narrow value
+  for (i64 i = 0; i < count; ++i)  // little-endian: the low bytes are the narrow value
     std::memcpy(t.mutable_raw().data() + i * width, &field[size_t(i)], size_t(width));
   return t;
+}
+
+/// A bool is one byte, 0 or 1. Any other byte in a file means true and is copied as 1.
+Tensor with_sound_bools(Tensor t) {
+  const auto raw = t.raw();
+  if (t.dtype() != DType::boolean ||
+      std::all_of(raw.begin(), raw.end(), [](std::byte b) { return u8(b) <= 1; }))
+    return t;
+  Tensor copy(DType::boolean, t.dims());
+  std::transform(raw.begin(), raw.end(), copy.mutable_raw().begin(),
+                 [](std::byte b) { return std::byte(u8(b) != 0); });
+  return copy;
 }
 
 i64 number(std::string_view text, std::string_view what) {
@@ -40,8 +55,8 @@ i64 number(std::string_view text, std::string_view what) {
 
 /// The mapped bytes of an external tensor and their owner.
 std::pair<Bytes, std::shared_ptr<const MappedFile>> external(const TensorProto& proto,
-                                                             const TensorSource& source,
-                                                             i64 expected, std::string_view what) {
+                                                             TensorSource& source, i64 expected,
+                                                             std::string_view what) {
   std::string_view location;
   i64 offset = 0, length = expected;
   for (const auto& [key, value] : proto.external_data) {
@@ -51,16 +66,20 @@ std::pair<Bytes, std::shared_ptr<const MappedFile>> external(const TensorProto& 
   }
   require(!source.folder.empty() && !location.empty(), ErrorKind::bad_input, what,
           ": external data without a file beside the model");
+  require(location.find('\0') == location.npos, ErrorKind::bad_input, what,
+          ": external data: the location holds a zero byte");
   const std::filesystem::path relative(location);
   std::error_code error;
   const auto folder = std::filesystem::canonical(source.folder, error);
   require(!error, ErrorKind::io, source.folder.string(), ": ", error.message());
+  // Links are followed first: one that leads out of the folder is outside.
   const auto path = std::filesystem::weakly_canonical(folder / relative, error);
   const auto inside = path.lexically_relative(folder);
   require(!error && !relative.is_absolute() && !inside.empty() && *inside.begin() != "..",
           ErrorKind::bad_input, what, ": external data \"", location,
           "\" is outside the model's folder");
-  auto file = MappedFile::open(path);
+  auto& file = source.files[path];
+  if (!file) file = MappedFile::open(path);
   const i64 size = std::ssize(file->bytes());
   require(length == expected && offset <= size && length <= size - offset, ErrorKind::bad_input,
           what, ": external data \"", location, "\": expected ", expected, " bytes at offset ",
@@ -70,11 +89,15 @@ std::pair<Bytes, std::shared_ptr<const MappedFile>> external(const TensorProto& 
 
 }  // namespace
 
-Tensor to_tensor(const TensorProto& proto, const TensorSource& source, std::string_view where) {
-  const std::string what = std::string(where) + ": tensor \"" + std::string(proto.name) + "\"";
+Tensor to_tensor(const TensorProto& proto, TensorSource& source) {
+  const std::string what = "tensor \"" + std::string(proto.name) + "\"";
   const DType type = element_type(proto.data_type, what);
   const Dims& dims = proto.dims;
-  const i64 count = element_count(dims);
+  for (i64 d : dims)
+    require(d >= 0, ErrorKind::bad_input, what, ": negative dimension in ", to_text(dims));
+  const i64 count = element_count(dims),
+            expected = checked_multiply(count, element_size(type), what);
+  require(!proto.has_segment, ErrorKind::unsupported, what, ": data in segments is not supported");
   if (type == DType::string) {
     require(std::ssize(proto.string_data) == count, ErrorKind::bad_input, what, ": expected ",
             count, " texts, found ", proto.string_data.size());
@@ -84,38 +107,43 @@ Tensor to_tensor(const TensorProto& proto, const TensorSource& source, std::stri
     return t;
   }
   if (proto.is_external) {
-    const i64 expected = count * element_size(type);
     auto [bytes, file] = external(proto, source, expected, what);
-    return Tensor::view(type, dims, bytes, std::move(file));
+    return with_sound_bools(Tensor::view(type, dims, bytes, std::move(file)));
   }
   if (proto.raw_data) {
-    require(std::ssize(*proto.raw_data) == count * element_size(type), ErrorKind::bad_input, what,
-            ": expected ", count * element_size(type), " bytes for ", name(type), to_text(dims),
-            ", found ", proto.raw_data->size());
-    return Tensor::view(type, dims, *proto.raw_data, source.owner);
+    require(std::ssize(*proto.raw_data) == expected, ErrorKind::bad_input, what, ": expected ",
+            expected, " bytes for ", name(type), to_text(dims), ", found ", proto.raw_data->size());
+    Tensor t = with_sound_bools(Tensor::view(type, dims, *proto.raw_data, source.owner));
+    return source.owner || !t.is_view() ? std::move(t) : t.clone();
   }
   switch (type) {
     case DType::f32:
-      return from_field(type, dims, proto.float_data, what);
+      return from_field(type, dims, count, proto.float_data, what);
     case DType::f64:
-      return from_field(type, dims, proto.double_data, what);
+      return from_field(type, dims, count, proto.double_data, what);
     case DType::i64:
-      return from_field(type, dims, proto.int64_data, what);
+      return from_field(type, dims, count, proto.int64_data, what);
     case DType::u32:
     case DType::u64:
-      return from_field(type, dims, proto.uint64_data, what);
+      return from_field(type, dims, count, proto.uint64_data, what);
     default:
-      return from_field(type, dims, proto.int32_data, what);
+      return with_sound_bools(from_field(type, dims, count, proto.int32_data, what));
   }
 }
 
-std::string to_proto(const Tensor& tensor, std::string_view name) {
+std::string proto_head(const Tensor& tensor, std::string_view name) {
   std::string out;
   protozero::pbf_writer w(out);
   for (i64 d : tensor.dims()) w.add_int64(1, d);
   w.add_int32(2, int(tensor.dtype()));
-  for (const std::string& s : tensor.strings()) w.add_bytes(6, s);
   if (!name.empty()) w.add_string(8, name.data(), name.size());
+  return out;
+}
+
+std::string to_proto(const Tensor& tensor, std::string_view name) {
+  std::string out = proto_head(tensor, name);
+  protozero::pbf_writer w(out);
+  for (const std::string& s : tensor.strings()) w.add_bytes(6, s);
   if (tensor.dtype() != DType::string)
     w.add_bytes(9, reinterpret_cast<const char*>(tensor.raw().data()), tensor.raw().size());
   return out;
@@ -125,10 +153,28 @@ std::string to_proto(const Tensor& tensor, std::string_view name) {
 
 namespace sinter {
 
+namespace {
+
+Tensor read_named(std::span<const std::byte> bytes, onnx::TensorSource source,
+                  std::string_view what) {
+  const onnx::TensorProto proto = onnx::parse_tensor(bytes, what);
+  try {
+    return onnx::to_tensor(proto, source);
+  } catch (const Error& e) {
+    fail(e.kind(), what, ": ", e.what());
+  }
+}
+
+}  // namespace
+
 Tensor read_tensor_pb(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
-  const onnx::TensorProto proto = onnx::parse_tensor(file->bytes(), path.string());
-  return onnx::to_tensor(proto, {file, {}}, path.string());
+  return read_named(file->bytes(), {file, path.has_parent_path() ? path.parent_path() : ".", {}},
+                    path.string());
+}
+
+Tensor read_tensor_pb(std::span<const std::byte> bytes, std::string_view what) {
+  return read_named(bytes, {}, what);
 }
 
 void write_tensor_pb(const std::filesystem::path& path, const Tensor& tensor,

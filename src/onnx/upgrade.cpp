@@ -27,42 +27,41 @@ constexpr Legacy kLegacy[] = {
     {Op::Pad, "value", 'f'},
     {Op::Clip, "min", 'f'},
     {Op::Clip, "max", 'f'},
-    {Op::Clip, "consumed_inputs", 'I'},
     {Op::Dropout, "ratio", 'f'},
     {Op::Dropout, "is_test", 'i'},
-    {Op::Dropout, "consumed_inputs", 'I'},
     {Op::Reshape, "shape", 'I'},
-    {Op::Reshape, "consumed_inputs", 'I'},
     {Op::Cast, "to", 's'},
     {Op::BatchNormalization, "spatial", 'i'},
     {Op::BatchNormalization, "is_test", 'i'},
-    {Op::BatchNormalization, "consumed_inputs", 'I'},
     {Op::Gemm, "broadcast", 'i'},
     {Op::Add, "axis", 'i'},
     {Op::Add, "broadcast", 'i'},
-    {Op::Add, "consumed_inputs", 'I'},
     {Op::Sub, "axis", 'i'},
     {Op::Sub, "broadcast", 'i'},
-    {Op::Sub, "consumed_inputs", 'I'},
     {Op::Mul, "axis", 'i'},
     {Op::Mul, "broadcast", 'i'},
-    {Op::Mul, "consumed_inputs", 'I'},
     {Op::Div, "axis", 'i'},
     {Op::Div, "broadcast", 'i'},
-    {Op::Div, "consumed_inputs", 'I'},
     {Op::Pow, "axis", 'i'},
     {Op::Pow, "broadcast", 'i'},
     {Op::Equal, "axis", 'i'},
     {Op::Equal, "broadcast", 'i'},
 };
 
-ValueId ints(Graph& g, const std::vector<i64>& values) {
-  return g.add_constant(Tensor::of<i64>({std::ssize(values)}, std::span<const i64>(values)));
+/// The name of a helper value of this node: "<first output>_<what>".
+std::string helper(RawNode& n, std::string_view what) {
+  return n.names->fresh((n.outputs.empty() ? std::string(name(n.op)) : n.outputs[0]) + "_" +
+                        std::string(what));
 }
 
-/// A scalar of the type of `like`.
-ValueId scalar_like(Graph& g, ValueId like, float value) {
-  return g.add_constant(convert(Tensor::scalar(value), g.dtype(like)));
+ValueId ints(Graph& g, RawNode& n, const std::vector<i64>& values, std::string_view what) {
+  return g.add_constant(Tensor::of<i64>({std::ssize(values)}, std::span<const i64>(values)),
+                        helper(n, what));
+}
+
+/// A scalar of the type of the node's first input.
+ValueId scalar(Graph& g, RawNode& n, float value, std::string_view what) {
+  return g.add_constant(convert(Tensor::scalar(value), g.dtype(n.inputs[0])), helper(n, what));
 }
 
 /// Moves a list attribute to input `index`, leaving inputs between absent.
@@ -71,7 +70,7 @@ void list_to_input(Graph& g, RawNode& n, std::string_view attribute, size_t inde
   const auto values = n.attributes.integers(attribute);
   n.attributes.erase(attribute);
   if (n.inputs.size() <= index) n.inputs.resize(index + 1);
-  n.inputs[index] = ints(g, values);
+  n.inputs[index] = ints(g, n, values, attribute);
 }
 
 void drop(RawNode& n, std::initializer_list<std::string_view> names) {
@@ -101,7 +100,7 @@ void upgrade_pad(Graph& g, RawNode& n, i64 opset) {
   n.attributes.erase("value");
   if (value != 0) {
     n.inputs.resize(2);
-    n.inputs.push_back(scalar_like(g, n.inputs[0], value));
+    n.inputs.push_back(scalar(g, n, value, "value"));
   }
 }
 
@@ -109,24 +108,23 @@ void upgrade_clip(Graph& g, RawNode& n, i64 opset) {
   if (opset >= 11) return;
   n.inputs.resize(1);
   for (std::string_view bound : {"min", "max"}) {
-    n.inputs.push_back(n.attributes.has(bound)
-                           ? scalar_like(g, n.inputs[0], n.attributes.real(bound, 0))
-                           : ValueId{});
+    n.inputs.push_back(n.attributes.has(bound) ? scalar(g, n, n.attributes.real(bound, 0), bound)
+                                               : ValueId{});
     n.attributes.erase(bound);
   }
-  drop(n, {"consumed_inputs"});
 }
 
 void upgrade_dropout(Graph&, RawNode& n, i64 opset) {
   if (opset >= 12) return;
   require(opset >= 7 || n.attributes.integer("is_test", 0) != 0, ErrorKind::unsupported,
           n.description, ": Dropout in training mode is not supported; export for inference");
-  drop(n, {"ratio", "is_test", "consumed_inputs"});
+  require(opset >= 10 || n.outputs.size() == 1, ErrorKind::unsupported, n.description,
+          ": the mask of Dropout before opset 10 is not supported");
+  drop(n, {"ratio", "is_test"});
 }
 
 void upgrade_reshape(Graph& g, RawNode& n, i64 opset) {
   if (opset < 5) list_to_input(g, n, "shape", 1);
-  drop(n, {"consumed_inputs"});
 }
 
 void upgrade_cast(Graph&, RawNode& n, i64 opset) {
@@ -152,7 +150,7 @@ void upgrade_batch_normalization(Graph&, RawNode& n, i64 opset) {
   require(n.attributes.integer("spatial", 1) == 1, ErrorKind::unsupported, n.description,
           ": BatchNormalization with spatial=0 is not supported");
   n.outputs.resize(1);
-  drop(n, {"spatial", "is_test", "consumed_inputs"});
+  drop(n, {"spatial", "is_test"});
 }
 
 void upgrade_gemm(Graph&, RawNode& n, i64) { drop(n, {"broadcast"}); }
@@ -162,7 +160,7 @@ void upgrade_broadcast(Graph& g, RawNode& n, i64 opset) {
   const bool has_axis = n.attributes.has("axis");
   i64 axis = n.attributes.integer("axis", 0);
   const bool broadcast = n.attributes.integer("broadcast", 0) != 0;
-  drop(n, {"axis", "broadcast", "consumed_inputs"});
+  drop(n, {"axis", "broadcast"});
   if (opset >= 7 || !broadcast || !has_axis) return;
   const auto &a = g.shape(n.inputs[0]), &b = g.shape(n.inputs[1]);
   require(a && b, ErrorKind::unsupported, n.description,
@@ -173,28 +171,41 @@ void upgrade_broadcast(Graph& g, RawNode& n, i64 opset) {
           ": broadcast axis ", axis, " does not fit ranks ", rank, " and ", inner);
   std::vector<i64> axes;
   for (i64 i = inner; i < rank - axis; ++i) axes.push_back(i);
-  if (!axes.empty()) n.inputs[1] = g.add(Op::Unsqueeze, {n.inputs[1], ints(g, axes)});
+  if (!axes.empty())
+    n.inputs[1] =
+        g.add(Op::Unsqueeze, {n.inputs[1], ints(g, n, axes, "axes")}, {}, helper(n, "operand"));
+}
+
+/// Before opset 4 Concat had a default axis.
+void upgrade_concat(Graph&, RawNode& n, i64 opset) {
+  if (opset < 4 && !n.attributes.has("axis")) n.attributes.set("axis", i64(1));
 }
 
 /// Before opset 13 Softmax saw its input as a matrix cut at `axis` (default 1).
 void upgrade_softmax(Graph& g, RawNode& n, i64 opset) {
   if (opset >= 13) return;
-  const auto& shape = g.shape(n.inputs[0]);
-  require(shape.has_value(), ErrorKind::unsupported, n.description, ": opset ", opset,
-          " needs an input of known rank");
-  const i64 rank = std::ssize(*shape);
   i64 axis = n.attributes.integer("axis", 1);
-  if (axis < 0) axis += rank;
-  require(axis >= 0 && axis <= rank, ErrorKind::bad_input, n.description, ": axis ", axis,
-          " does not fit rank ", rank);
   n.attributes.set("axis", i64(-1));
-  if (axis == rank - 1) return;
+  if (axis == -1) return;  // rows along the last axis: then and now the same
+  const auto& shape = g.shape(n.inputs[0]);
+  if (shape) {
+    const i64 rank = std::ssize(*shape);
+    require(axis >= -rank && axis <= rank, ErrorKind::bad_input, n.description, ": axis ", axis,
+            " does not fit rank ", rank);
+    if ((axis < 0 ? axis + rank : axis) == rank - 1) return;
+  }
   const ValueId x = n.inputs[0];
-  const ValueId flat = g.add(Op::Flatten, {x}, {{"axis", axis}});
-  const ValueId soft = g.add(Op::Softmax, {flat}, {{"axis", i64(-1)}});
+  const ValueId flat = g.add(Op::Flatten, {x}, {{"axis", axis}}, helper(n, "flat"));
+  const ValueId soft = g.add(Op::Softmax, {flat}, {{"axis", i64(-1)}}, helper(n, "soft"));
   n.op = Op::Reshape;
-  n.inputs = {soft, g.add(Op::Shape, {x})};
-  n.attributes = {};
+  n.inputs = {soft, g.add(Op::Shape, {x}, {}, helper(n, "shape"))};
+  n.attributes = {{"allowzero", i64(1)}};  // the target is a whole shape: 0 means empty
+}
+
+/// Operators whose upgrade looks at the second input.
+bool takes_two(Op op) {
+  return op == Op::Add || op == Op::Sub || op == Op::Mul || op == Op::Div || op == Op::Pow ||
+         op == Op::Equal;
 }
 
 struct Row {
@@ -222,11 +233,18 @@ constexpr Row kUpgrades[] = {
     {Op::Pow, upgrade_broadcast},
     {Op::Equal, upgrade_broadcast},
     {Op::Softmax, upgrade_softmax},
+    {Op::Concat, upgrade_concat},
 };
 
 }  // namespace
 
 void upgrade(Graph& graph, RawNode& node, i64 opset) {
+  // A form may read its first input's type; which inputs must be there is checked here, once.
+  const int needed = std::min(info(node.op).min_inputs, 1 + int(takes_two(node.op)));
+  for (int i = 0; i < needed; ++i)
+    require(std::ssize(node.inputs) > i && node.inputs[size_t(i)].valid(), ErrorKind::bad_input,
+            node.description, ": input ", i, " is required");
+  if (opset < 6) node.attributes.erase("consumed_inputs");  // a hint of the first opsets
   for (const Row& row : kUpgrades)
     if (row.op == node.op) return row.upgrade(graph, node, opset);
 }

@@ -3,12 +3,30 @@
 // that changed, axes that were flattened. One function an operator, in one table.
 // Source: the change log of the ONNX operator set (spec/optimizer.md section 4.1).
 #pragma once
+#include <set>
 #include <string>
 #include <vector>
 
 #include "graph/graph.h"
 
 namespace sinter::onnx {
+
+/// The value names of a file, so that values which the importer adds never meet one that comes
+/// later.
+class NameSet {
+ public:
+  void reserve(std::string_view name) { taken_.emplace(name); }
+  /// `hint`, or `hint`_2, `hint`_3, ...; reserved at once.
+  std::string fresh(std::string_view hint) {
+    std::string name(hint);
+    for (int i = 2; !taken_.insert(name).second; ++i)
+      name = std::string(hint) + "_" + std::to_string(i);
+    return name;
+  }
+
+ private:
+  std::set<std::string, std::less<>> taken_;
+};
 
 /// A node on its way into the graph.
 struct RawNode {
@@ -17,6 +35,7 @@ struct RawNode {
   std::vector<ValueId> inputs;
   std::vector<std::string> outputs;
   Attributes attributes;
+  NameSet* names;  ///< for values that an upgrade adds
 };
 
 /// Changes `node` to the internal form; may add constants and helper nodes to `graph`. Attributes
