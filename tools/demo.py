@@ -107,7 +107,7 @@ def main():
         plain = read_npy(work / f"float{i}" / "logits.npy")
         secret = read_npy(client / "logits.npy")
         difference = max(abs(a - b) for a, b in zip(plain, secret))
-        rows.append((labels[i][0], plain.index(max(plain)), secret.index(max(secret)), difference,
+        rows.append((labels[i][1], plain.index(max(plain)), secret.index(max(secret)), difference,
                      difference / max(abs(v) for v in plain)))
 
     steps.table()

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/config.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <functional>
+
+#include "base/file.h"
+
+namespace sinter::cli {
+namespace {
+
+/// One place in the file, for messages.
+struct Where {
+  const std::string& file;
+  YAML::Node node;
+  std::string key;
+
+  template <class... Parts>
+  [[noreturn]] void bad(const Parts&... parts) const {
+    const int line = node.Mark().line;
+    if (line < 0) fail(ErrorKind::bad_argument, file, ": ", key, ": ", parts...);
+    fail(ErrorKind::bad_argument, file, ":", line + 1, ": ", key, ": ", parts...);
+  }
+  template <class T>
+  T as(const char* expected) const {
+    T value{};
+    if (!node.IsScalar() || !YAML::convert<T>::decode(node, value))
+      bad("expected ", expected, found());
+    return value;
+  }
+  std::string found() const {
+    if (node.IsScalar()) return ", found '" + node.Scalar() + "'";
+    if (node.IsSequence()) return ", found a list";
+    if (node.IsMap()) return ", found a map";
+    return ", found nothing";
+  }
+  double number() const {
+    const double value = as<double>("a number");
+    if (!std::isfinite(value)) bad("expected a finite number", found());
+    return value;
+  }
+  int integer() const { return as<int>("an integer"); }
+  std::vector<int> integers() const {
+    if (!node.IsSequence()) bad("expected a list of integers", found());
+    std::vector<int> values;
+    for (const YAML::Node& item : node) values.push_back(Where{file, item, key}.integer());
+    return values;
+  }
+};
+
+struct KeyRow {
+  std::string_view name;
+  std::function<void(const Where&)> read;
+};
+
+std::string names(const std::vector<KeyRow>& rows) {
+  std::string text;
+  for (const KeyRow& row : rows) text += (text.empty() ? "" : ", ") + std::string(row.name);
+  return text;
+}
+
+/// Reads a map by its table of keys.
+void read_map(const Where& at, const std::vector<KeyRow>& rows) {
+  if (at.node.IsNull()) return;
+  if (!at.node.IsMap()) at.bad("expected a map with the keys ", names(rows), at.found());
+  std::vector<std::string> seen;
+  for (const auto& pair : at.node) {
+    const std::string key = pair.first.IsScalar() ? pair.first.Scalar() : "(not a word)";
+    const std::string path = at.key == "file" ? key : at.key + "." + key;
+    const auto row =
+        std::find_if(rows.begin(), rows.end(), [&](const KeyRow& r) { return r.name == key; });
+    if (row == rows.end())
+      Where{at.file, pair.first, path}.bad("unknown key: expected one of ", names(rows));
+    if (std::find(seen.begin(), seen.end(), key) != seen.end())
+      Where{at.file, pair.first, path}.bad("given twice");
+    seen.push_back(key);
+    row->read({at.file, pair.second, path});
+  }
+}
+
+void read_secret(const Where& at, encrypted::SchemeOptions& scheme) {
+  if (at.node.IsScalar() && at.node.Scalar() == "ternary") {
+    scheme.secret = ckks::SecretKind::ternary;
+    return;
+  }
+  if (!at.node.IsMap()) at.bad("expected ternary or {hamming: weight}", at.found());
+  scheme.secret = ckks::SecretKind::sparse;
+  read_map(at, {{"hamming", [&](const Where& w) { scheme.hamming_weight = w.integer(); }}});
+}
+
+void read_security(const Where& at, encrypted::SchemeOptions& scheme) {
+  const std::string text = at.node.IsScalar() ? at.node.Scalar() : "";
+  if (text != "128" && text != "none_for_tests")
+    at.bad("expected 128 or none_for_tests", at.found());
+  scheme.security = text == "128" ? ckks::Security::bits128 : ckks::Security::none_for_tests;
+}
+
+void read_flag(const Where& at, bool& flag) { flag = at.as<bool>("true or false"); }
+
+}  // namespace
+
+Config read_config(const std::filesystem::path& path) {
+  const std::string file = path.string();
+  const auto mapped = MappedFile::open(path);
+  const auto bytes = mapped->bytes();
+  Config config;
+  encrypted::SchemeOptions& s = config.scheme;
+  YAML::Node root;
+  try {
+    root = YAML::Load(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  } catch (const YAML::ParserException& e) {
+    fail(ErrorKind::bad_argument, file, ":", e.mark.line + 1, ": not YAML: ", e.msg);
+  }
+  const std::vector<KeyRow> ckks_keys = {
+      {"log_n", [&](const Where& w) { s.log_n = w.integer(); }},
+      {"log_q0", [&](const Where& w) { s.log_q0 = w.integer(); }},
+      {"log_scale", [&](const Where& w) { s.log_scale = w.integer(); }},
+      {"log_q", [&](const Where& w) { s.log_q = w.integers(); }},
+      {"log_p", [&](const Where& w) { s.log_p = w.integers(); }},
+      {"secret", [&](const Where& w) { read_secret(w, s); }},
+      {"security", [&](const Where& w) { read_security(w, s); }}};
+  const std::vector<KeyRow> input_keys = {
+      {"scale", [&](const Where& w) { config.input.scale = w.number(); }},
+      {"offset", [&](const Where& w) { config.input.offset = w.number(); }}};
+  const std::vector<KeyRow> compile_keys = {
+      {"margin", [&](const Where& w) { config.margin = w.number(); }},
+      {"pay_for_affine", [&](const Where& w) { read_flag(w, config.pay_for_affine); }}};
+  read_map({file, root, "file"}, {{"ckks", [&](const Where& w) { read_map(w, ckks_keys); }},
+                                  {"input", [&](const Where& w) { read_map(w, input_keys); }},
+                                  {"compile", [&](const Where& w) { read_map(w, compile_keys); }}});
+  return config;
+}
+
+void store_scaling(const InputScaling& scaling, std::map<std::string, std::string>& metadata) {
+  if (scaling.scale) metadata["input.scale"] = fmt::format("{:.17g}", *scaling.scale);
+  if (scaling.offset) metadata["input.offset"] = fmt::format("{:.17g}", *scaling.offset);
+}
+
+InputScaling load_scaling(const std::map<std::string, std::string>& metadata) {
+  const auto number = [&](const char* key) -> std::optional<double> {
+    const auto it = metadata.find(key);
+    if (it == metadata.end()) return std::nullopt;
+    char* end = nullptr;
+    const double value = std::strtod(it->second.c_str(), &end);
+    require(end != it->second.c_str() && *end == '\0' && std::isfinite(value), ErrorKind::bad_input,
+            "program: metadata ", key, ": expected a number, found '", it->second, "'");
+    return value;
+  };
+  return {number("input.scale"), number("input.offset")};
+}
+
+}  // namespace sinter::cli

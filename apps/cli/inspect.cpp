@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// sinter inspect: what a model file holds.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "graph/text.h"
+#include "onnx/import.h"
+
+namespace sinter::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  bool operators = false, text = false, json = false;
+};
+
+std::string shape_text(const std::optional<Shape>& shape) {
+  return shape ? to_text(*shape) : "unknown";
+}
+
+std::string count_range(int low, int high) {
+  if (high < 0) return fmt::format("{} or more", low);
+  return low == high ? std::to_string(low) : fmt::format("{} to {}", low, high);
+}
+
+void print_operators(bool json) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  Table table({"<operator", "<domain", "inputs", "outputs", "since opset", "<attributes"});
+  for (const OpInfo& op : all_ops()) {
+    const std::string domain = op.opset == 0 ? "sinter" : "ai.onnx";
+    table.add({std::string(op.name), domain, count_range(op.min_inputs, op.max_inputs),
+               count_range(op.min_outputs, op.max_outputs),
+               op.opset == 0 ? "" : std::to_string(op.opset), std::string(op.attributes)});
+    all.push_back({{"name", op.name},
+                   {"domain", domain},
+                   {"min_inputs", op.min_inputs},
+                   {"max_inputs", op.max_inputs},
+                   {"min_outputs", op.min_outputs},
+                   {"max_outputs", op.max_outputs},
+                   {"opset", op.opset},
+                   {"attributes", op.attributes}});
+  }
+  if (json) {
+    print(nlohmann::ordered_json{{"operators", all}}.dump(2) + "\n");
+    return;
+  }
+  print(
+      table.text() +
+      "\nOperators are listed in their internal form; models of opset 7 to 17 are brought to it.\n"
+      "Attribute kinds: i integer, f float, s text, t tensor, I and F lists.\n");
+}
+
+i64 constant_bytes(const Graph& graph) {
+  i64 bytes = 0;
+  for (ValueId v : graph.constants()) bytes += graph.constant(v)->byte_size();
+  return bytes;
+}
+
+void print_model(const Graph& graph, const Options& o) {
+  nlohmann::ordered_json json = {{"file", o.model},
+                                 {"opset", graph.info.opset},
+                                 {"ir_version", graph.info.ir_version},
+                                 {"producer", graph.info.producer_name},
+                                 {"producer_version", graph.info.producer_version},
+                                 {"nodes", graph.node_count()},
+                                 {"constants", std::ssize(graph.constants())},
+                                 {"constant_bytes", constant_bytes(graph)}};
+  Table ports({"<port", "<name", "<type", "<shape"});
+  const auto add_port = [&](const char* port, const std::string& port_name, ValueId v) {
+    const std::string type(name(graph.dtype(v)));
+    ports.add({port, port_name, type, shape_text(graph.shape(v))});
+    json[std::string(port) + "s"].push_back(
+        {{"name", port_name}, {"type", type}, {"shape", shape_text(graph.shape(v))}});
+  };
+  for (ValueId v : graph.inputs()) add_port("input", graph.value(v).name, v);
+  for (const GraphOutput& out : graph.outputs()) add_port("output", out.name, out.value);
+  Table ops({"<operator", "nodes"});
+  for (const auto& [op, count] : op_histogram(graph)) {
+    ops.add({op, count_text(count)});
+    json["operators"][op] = count;
+  }
+  ops.rule();
+  ops.add({"all", count_text(graph.node_count())});
+  if (o.json) {
+    print(json.dump(2) + "\n");
+    return;
+  }
+  print(fmt::format("{}: opset {}, made by {} {}, {} constants of {}\n\n", o.model,
+                    graph.info.opset,
+                    graph.info.producer_name.empty() ? "an unnamed tool" : graph.info.producer_name,
+                    graph.info.producer_version, count_text(std::ssize(graph.constants())),
+                    bytes_text(constant_bytes(graph))) +
+        ports.text() + "\n" + ops.text());
+}
+
+void run_inspect(const Options& o) {
+  if (o.operators) return print_operators(o.json);
+  const Graph graph = import_onnx(o.model);
+  if (o.text) return print(to_text(graph, {.max_elements = 8}));
+  print_model(graph, o);
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("inspect", "show inputs, outputs and operators of a model");
+  CLI::Option* model = command->add_option("model", o->model, "ONNX file");
+  CLI::Option* operators =
+      command->add_flag("--operators", o->operators, "list the operators that sinter knows");
+  command->add_flag("--text", o->text, "print the graph, one line a value");
+  add_json(*command, o->json);
+  command->footer("Example:\n  sinter inspect model.onnx");
+  command->callback([=] {
+    if (model->count() == 0 && operators->count() == 0) throw CLI::RequiredError("model");
+    run_inspect(*o);
+  });
+}
+
+}  // namespace sinter::cli

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands: one file each, which adds its options and its callback to the application. A
+// callback throws sinter::Error; main.cpp turns it into a message and an exit code.
+#pragma once
+#include <CLI/CLI.hpp>
+
+namespace sinter::cli {
+
+void add_inspect(CLI::App& app);
+void add_optimize(CLI::App& app);
+void add_run(CLI::App& app);
+void add_compile(CLI::App& app);
+void add_keygen(CLI::App& app);
+void add_encrypt(CLI::App& app);
+void add_infer(CLI::App& app);
+void add_decrypt(CLI::App& app);
+
+/// Options that several commands have, described once.
+void add_json(CLI::App& command, bool& json);
+void add_threads(CLI::App& command, int& threads);
+
+}  // namespace sinter::cli
