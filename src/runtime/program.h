@@ -74,9 +74,10 @@ class Program {
   /// The bound graph with constants folded.
   const Graph& graph() const;
 
+  struct Impl;
+
  private:
   friend class Executor;
-  struct Impl;
   explicit Program(std::unique_ptr<const Impl> impl);
   std::unique_ptr<const Impl> impl_;
 };
