@@ -5,8 +5,10 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 #include "base/random.h"
 
@@ -29,17 +31,18 @@ std::string quoted(std::string_view text) {
   return out + '"';
 }
 
-/// Shortest text that reads back to the same double, always with '.', 'e', "inf" or "nan" in it.
-std::string real_text(double v) {
-  if (std::isnan(v)) return "nan";
+/// Shortest text that reads back to the same bits, always with '.', 'e', "inf" or "nan" in it.
+template <class T>
+std::string real_text(T v) {
+  using Bits = std::conditional_t<sizeof(T) == 4, u32, u64>;
+  if (std::isnan(v)) {
+    if (std::bit_cast<Bits>(v) == std::bit_cast<Bits>(std::numeric_limits<T>::quiet_NaN()))
+      return "nan";
+    char bits[24];
+    std::snprintf(bits, sizeof bits, "nan:%llx", (unsigned long long)std::bit_cast<Bits>(v));
+    return bits;
+  }
   if (std::isinf(v)) return v < 0 ? "-inf" : "inf";
-  char buffer[40];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, v).ptr;
-  std::string text(buffer, end);
-  return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
-}
-std::string real_text(float v) {
-  if (std::isnan(v) || std::isinf(v)) return real_text(double(v));
   char buffer[40];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, v).ptr;
   std::string text(buffer, end);
@@ -129,7 +132,14 @@ class Parser {
     while (true) {
       skip_space(true);
       if (at_end()) break;
-      statement();
+      const size_t start = at_;
+      try {
+        statement();
+      } catch (const Error& e) {  // what the graph or a tensor found wrong
+        if (std::string_view(e.what()).rfind("line ", 0) == 0) throw;
+        at_ = start;
+        error(e.what());
+      }
       skip_space(false);
       if (!at_end()) expect('\n', "end of line");
     }
@@ -180,9 +190,12 @@ class Parser {
       if (c == '"') return out;
       if (c == '\\' && !at_end()) {
         c = text_[at_++];
-        if (c == 'x' && at_ + 2 <= text_.size()) {
+        if (c == 'x') {
           int code = 0;
-          std::from_chars(text_.data() + at_, text_.data() + at_ + 2, code, 16);
+          const char* from = text_.data() + at_;
+          const char* to = text_.data() + std::min(at_ + 2, text_.size());
+          if (to - from != 2 || std::from_chars(from, to, code, 16).ptr != to)
+            error("expected two hexadecimal digits after \\x");
           c = char(code);
           at_ += 2;
         }
@@ -194,17 +207,34 @@ class Parser {
     if (accept('%')) return string();
     return std::string(word());
   }
-  i64 integer(std::string_view token) {
-    i64 v = 0;
+  template <class T = i64>
+  T integer(std::string_view token) {
+    T v = 0;
     const auto [end, status] = std::from_chars(token.data(), token.data() + token.size(), v);
     if (status != std::errc() || end != token.data() + token.size())
-      error("expected an integer, found \"", token, "\"");
+      error("expected an integer", sizeof(T) < 8 ? " in range" : "", ", found \"", token, "\"");
     return v;
   }
-  double real(std::string_view token) {
-    char* end = nullptr;
+  /// Decimal, hexadecimal ("0x1p-3"), "inf", "nan", or a NaN by its bits ("nan:7fc00001").
+  template <class T>
+  T real(std::string_view token) {
     const std::string copy(token);
-    const double v = std::strtod(copy.c_str(), &end);
+    char* end = nullptr;
+    if (token.rfind("nan:", 0) == 0) {
+      const u64 bits = std::strtoull(copy.c_str() + 4, &end, 16);
+      if (end == copy.c_str() + copy.size()) {
+        if constexpr (sizeof(T) == 4)
+          return std::bit_cast<T>(u32(bits));
+        else
+          return std::bit_cast<T>(bits);
+      }
+      end = nullptr;
+    }
+    T v;
+    if constexpr (sizeof(T) == 4)
+      v = std::strtof(copy.c_str(), &end);  // rounded once, straight to float
+    else
+      v = std::strtod(copy.c_str(), &end);
     if (copy.empty() || end != copy.c_str() + copy.size())
       error("expected a number, found \"", token, "\"");
     return v;
@@ -237,7 +267,11 @@ class Parser {
     return *type;
   }
   Dims dims() {
-    const Dims d = list('[', ']', [&] { return integer(word()); });
+    const Dims d = list('[', ']', [&] {
+      const i64 n = integer(word());
+      if (n < 0) error("expected a dimension, found ", n);
+      return n;
+    });
     if (element_count(d) > (i64(1) << 28)) error("tensor of ", to_text(d), " is too large");
     return d;
   }
@@ -259,19 +293,25 @@ class Parser {
         t.mutable_strings()[size_t(i)] = string();
         return;
       case DType::f32:
-        t.mutable_data<float>()[size_t(i)] = std::strtof(std::string(word()).c_str(), nullptr);
+        t.mutable_data<float>()[size_t(i)] = real<float>(word());
         return;
       case DType::f64:
-        t.mutable_data<double>()[size_t(i)] = real(word());
+        t.mutable_data<double>()[size_t(i)] = real<double>(word());
         return;
-      case DType::u64:
-        t.mutable_data<u64>()[size_t(i)] = std::strtoull(std::string(word()).c_str(), nullptr, 10);
-        return;
-      default: {  // the storage bits of integers, bool, f16 and bf16
+      case DType::boolean: {
         const i64 v = integer(word());
-        std::memcpy(t.mutable_raw().data() + i * element_size(t.dtype()), &v,
-                    size_t(element_size(t.dtype())));
+        if (v != 0 && v != 1) error("expected 0 or 1, found ", v);
+        t.mutable_data<bool>()[size_t(i)] = v != 0;
+        return;
       }
+      default:  // f16 and bf16 by their bits
+        for_type(t.dtype(), "text", [&](auto zero) {
+          using T = decltype(zero);
+          if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat>)
+            t.mutable_data<T>()[size_t(i)] = T{integer<u16>(word())};
+          else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+            t.mutable_data<T>()[size_t(i)] = integer<T>(word());
+        });
     }
   }
   template <class Draw>
@@ -303,7 +343,7 @@ class Parser {
     if (keyword != "fill") return std::nullopt;
     const DType type = dtype();
     const Dims d = dims();
-    const double value = real(word());
+    const double value = real<double>(word());
     const std::vector<double> values(size_t(element_count(d)), value);
     return convert(Tensor::of<double>(d, std::span<const double>(values)), type);
   }
@@ -325,14 +365,14 @@ class Parser {
       case 'i':
         return integer(word());
       case 'f':
-        return float(real(word()));
+        return real<float>(word());
       case 's':
         return string();
       case 'I':
         return list('[', ']', [&] { return integer(word()); });
       case 'F':
         accept('f');
-        return list('[', ']', [&] { return float(real(word())); });
+        return list('[', ']', [&] { return real<float>(word()); });
       case 'S':
         accept('s');
         return list('[', ']', [&] { return string(); });

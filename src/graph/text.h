@@ -10,6 +10,9 @@
 // "_" is an absent optional input. An operand may be a constant in place: `random f32[4,3,3,3]`
 // (standard normal), `positive f32[4]` (uniform in [0.5, 1.5)), `const i64[2] {1, -1}`,
 // `fill f32[4] 1`; f32 where no type is given. Random ones depend only on the seed and their order.
+// Names of other characters than letters, digits, "_./:" are written %"like this", symbolic
+// dimensions "like this", f16 and bf16 elements as their bits, a tensor attribute as its type and
+// elements (value=f32[1] {0.5}). "#" starts a comment.
 #pragma once
 #include <string>
 
@@ -19,7 +22,7 @@ namespace sinter {
 
 struct PrintOptions {
   i64 max_elements = -1;  ///< constants above it are printed as their first elements and "...",
-                          ///< which does not parse; -1 prints all, exactly (hexadecimal floats)
+                          ///< which does not parse; -1 prints all, exactly (shortest decimals)
 };
 
 std::string to_text(const Graph& graph, const PrintOptions& options = {});

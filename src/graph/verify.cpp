@@ -1,46 +1,103 @@
 // SPDX-License-Identifier: Apache-2.0
+// Everything is recomputed from the nodes and compared with what the graph stores: the use lists by
+// counting, the types by inferring each node once more from the stored types of its inputs.
 #include "graph/verify.h"
 
 #include <algorithm>
+#include <set>
 
 namespace sinter {
 namespace {
 
 template <class... Parts>
-void expect(bool ok, const Parts&... parts) {
-  require(ok, ErrorKind::internal, "graph: ", parts...);
+void check(bool ok, const Parts&... parts) {
+  require(ok, ErrorKind::internal, "verify: ", parts...);
 }
 
-bool same_dims(const std::optional<std::vector<Dim>>& a, const std::optional<std::vector<Dim>>& b) {
-  return a.has_value() == b.has_value() && (!a || to_text(*a) == to_text(*b));
-}
+bool in_range(const Graph& g, ValueId v) { return v.index >= 0 && v.index < g.value_bound(); }
 
-/// Unknown dimensions are equal to nothing, so types are compared by their text.
-bool same_type(const ValueType& a, const ValueType& b) {
-  return a.dtype == b.dtype && same_dims(a.shape, b.shape) && same_dims(a.dims, b.dims);
-}
-
-void verify_node(const Graph& g, NodeId id) {
+void check_node(const Graph& g, NodeId id) {
   const Node& n = g.node(id);
   const OpInfo& op = info(n.op);
-  const i64 in = std::ssize(n.inputs), out = std::ssize(n.outputs);
-  expect(in >= op.min_inputs && (op.max_inputs < 0 || in <= op.max_inputs), g.describe(id), ": ",
-         in, " inputs");
-  expect(out >= op.min_outputs && (op.max_outputs < 0 || out <= op.max_outputs), g.describe(id),
-         ": ", out, " outputs");
-  for (ValueId v : n.inputs) {
-    if (!v.valid()) continue;
-    expect(g.alive(v), g.describe(id), ": reads a value that was erased");
-    const auto& readers = g.value(v).readers;
-    expect(std::count(readers.begin(), readers.end(), id) ==
-               std::count(n.inputs.begin(), n.inputs.end(), v),
-           g.describe(id), ": use list of \"", g.value(v).name, "\" is wrong");
+  check(!n.outputs.empty(), op.name, " \"", n.name, "\": no outputs");
+  for (size_t i = 0; i < n.outputs.size(); ++i) {
+    const ValueId v = n.outputs[i];
+    check(in_range(g, v) && g.alive(v), op.name, " \"", n.name, "\": output ", i, " is not alive");
+    check(g.value(v).producer == id, op.name, " \"", n.name, "\": output ", i,
+          " names another producer");
+    check(!g.value(v).is_input && !g.value(v).constant, op.name, " \"", n.name, "\": output ", i,
+          " is an input or a constant");
   }
-  for (ValueId v : n.outputs)
-    expect(g.alive(v) && g.value(v).producer == id, g.describe(id), ": does not own its output");
+  const std::string where = g.describe(id);
+  for (size_t i = 0; i < n.inputs.size(); ++i)
+    check(!n.inputs[i].valid() || (in_range(g, n.inputs[i]) && g.alive(n.inputs[i])), where,
+          ": input ", i, " is not alive");
+  const i64 in = std::ssize(n.inputs), out = std::ssize(n.outputs);
+  check(in >= op.min_inputs && (op.max_inputs < 0 || in <= op.max_inputs), where, ": ", in,
+        " inputs do not fit the operator");
+  check(out >= op.min_outputs && (op.max_outputs < 0 || out <= op.max_outputs), where, ": ", out,
+        " outputs do not fit the operator");
+  for (i64 i = 0; i < op.min_inputs; ++i)
+    check(n.inputs[size_t(i)].valid(), where, ": input ", i, " is required");
+  for (const auto& [key, value] : n.attributes)
+    check(attribute_kind(op, key) == std::string_view("ifstIFS")[value.index()], where,
+          ": attribute ", key, " is unknown or of another kind");
 }
 
-void verify_type(const Graph& g, NodeId id) {
+void check_value(const Graph& g, ValueId id, std::vector<NodeId> uses) {
+  const Value& v = g.value(id);
+  check(!v.name.empty(), "value ", id.index, " has no name");
+  check(g.find_value(v.name) == id, "the name \"", v.name, "\" finds another value");
+  check(int(v.is_input) + int(v.constant != nullptr) + int(v.producer.valid()) == 1, "value \"",
+        v.name, "\" must be one of input, constant and result");
+  std::vector<NodeId> readers = v.readers;
+  std::sort(readers.begin(), readers.end());
+  std::sort(uses.begin(), uses.end());
+  check(readers == uses, "value \"", v.name, "\": ", readers.size(), " readers listed, ",
+        uses.size(), " found, or others");
+  if (v.producer.valid()) {
+    check(v.producer.index < g.node_bound() && g.alive(v.producer), "value \"", v.name,
+          "\": its producer is gone");
+    const auto& outputs = g.node(v.producer).outputs;
+    check(std::count(outputs.begin(), outputs.end(), id) == 1, "value \"", v.name,
+          "\": its producer does not list it");
+  }
+  if (v.constant)
+    check(v.type.dtype == v.constant->dtype() && v.type.shape &&
+              same(*v.type.shape, to_shape(v.constant->dims())),
+          "constant \"", v.name, "\": stored type and tensor differ");
+}
+
+void check_interface(const Graph& g) {
+  std::set<ValueId> inputs;
+  for (ValueId v : g.inputs()) {
+    check(in_range(g, v) && g.alive(v) && g.value(v).is_input, "a graph input is gone");
+    check(inputs.insert(v).second, "input \"", g.value(v).name, "\" is listed twice");
+  }
+  for (ValueId v : g.values())
+    check(!g.value(v).is_input || inputs.count(v) == 1, "input \"", g.value(v).name,
+          "\" is not listed");
+  std::set<std::string_view> names;
+  for (const GraphOutput& o : g.outputs()) {
+    check(in_range(g, o.value) && g.alive(o.value), "output \"", o.name, "\": its value is gone");
+    check(names.insert(o.name).second, "output \"", o.name, "\" is listed twice");
+  }
+}
+
+bool agree(const Dim& a, const Dim& b) { return same(a, b) || (!a.is_known() && !b.is_known()); }
+
+bool agree(const std::optional<std::vector<Dim>>& a, const std::optional<std::vector<Dim>>& b) {
+  return a.has_value() == b.has_value() &&
+         (!a || std::equal(a->begin(), a->end(), b->begin(), b->end(),
+                           [](const Dim& x, const Dim& y) { return agree(x, y); }));
+}
+
+std::string text(const ValueType& type) {
+  return std::string(name(type.dtype)) + (type.shape ? to_text(*type.shape) : "[...]") +
+         (type.dims ? " holding " + to_text(*type.dims) : "");
+}
+
+void check_types(const Graph& g, NodeId id) {
   const Node& n = g.node(id);
   std::vector<ValueType> in(n.inputs.size()), out(n.outputs.size());
   std::vector<const Tensor*> constants(n.inputs.size(), nullptr);
@@ -49,33 +106,41 @@ void verify_type(const Graph& g, NodeId id) {
     in[i] = g.value(n.inputs[i]).type;
     constants[i] = g.constant(n.inputs[i]);
   }
-  const std::string description = g.describe(id);
-  InferContext context(description, n.attributes, in, constants, out);
-  info(n.op).infer(context);
-  for (size_t i = 0; i < out.size(); ++i)
-    expect(same_type(out[i], g.value(n.outputs[i]).type), description, ": output ", i,
-           " is stored as ", name(g.dtype(n.outputs[i])), ", inferred as ", name(out[i].dtype),
-           out[i].shape ? to_text(*out[i].shape) : "", ": stale type");
+  const std::string where = g.describe(id);
+  InferContext context(where, n.attributes, in, constants, out);
+  try {
+    info(n.op).infer(context);
+  } catch (const Error& e) {
+    check(false, e.what());
+  }
+  for (size_t i = 0; i < out.size(); ++i) {
+    const ValueType& stored = g.value(n.outputs[i]).type;
+    check(stored.dtype == out[i].dtype && agree(stored.shape, out[i].shape) &&
+              agree(stored.dims, out[i].dims),
+          where, ": output ", i, " is stored as ", text(stored), " but inferred as ", text(out[i]));
+  }
 }
 
 }  // namespace
 
-void verify(const Graph& g) {
-  for (NodeId id : g.nodes()) verify_node(g, id);
-  for (ValueId v : g.values()) {
-    const Value& value = g.value(v);
-    expect(g.find_value(value.name) == v, "name \"", value.name, "\" is not registered");
-    expect(int(value.is_input) + int(value.constant != nullptr) + int(value.producer.valid()) == 1,
-           "\"", value.name, "\" is not exactly one of input, constant and result");
-    expect(!value.producer.valid() || g.alive(value.producer), "\"", value.name,
-           "\": its producer was erased");
-    for (NodeId reader : value.readers)
-      expect(g.alive(reader), "\"", value.name, "\": a reader was erased");
+void verify(const Graph& graph) {
+  std::vector<std::vector<NodeId>> uses(size_t(graph.value_bound()));
+  const std::vector<NodeId> nodes = graph.nodes();
+  check(std::ssize(nodes) == graph.node_count(), "node count ", graph.node_count(), ", found ",
+        nodes.size());
+  for (NodeId n : nodes) {
+    check_node(graph, n);
+    for (ValueId v : graph.node(n).inputs)
+      if (v.valid()) uses[size_t(v.index)].push_back(n);
   }
-  for (const GraphOutput& o : g.outputs())
-    expect(g.alive(o.value), "output \"", o.name, "\" points to an erased value");
-  for (ValueId v : g.inputs()) expect(g.alive(v), "an input was erased");
-  for (NodeId id : g.topological_order()) verify_type(g, id);
+  for (ValueId v : graph.values()) check_value(graph, v, std::move(uses[size_t(v.index)]));
+  check_interface(graph);
+  try {
+    for (NodeId n : graph.topological_order()) check_types(graph, n);
+  } catch (const Error& e) {
+    if (e.kind() == ErrorKind::internal) throw;
+    check(false, e.what());
+  }
 }
 
 }  // namespace sinter
