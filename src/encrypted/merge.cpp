@@ -239,7 +239,8 @@ class Merger {
   /// A value that no other product reads: taking the shift back costs nothing in linear readers.
   bool may_shift(i32 v, i32 product) {
     if (v == g_.output || stage(v).kind == StageKind::input) return false;
-    for (i32 r : readers_of(g_)[size_t(v)])
+    const auto readers = readers_of(g_);
+    for (i32 r : readers[size_t(v)])
       if (r != product && stage(r).kind == StageKind::product) return false;
     return true;
   }

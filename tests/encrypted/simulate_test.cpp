@@ -4,16 +4,19 @@
 
 #include <cmath>
 
+#include "encrypted/fit.h"
 #include "tests/encrypted/nets.h"
 
 namespace sinter::encrypted::testing {
 namespace {
 
-void expect_same(const Graph& g, u64 seed, i64 log_n, double bound = 1e-9) {
+/// Against the fused graph: fusion rounds constants to float32, which is not this floor's business.
+void expect_same(const Graph& model, u64 seed, i64 log_n) {
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  const Graph g = bind_and_fuse(model, true);
   const std::vector<Tensor> inputs = inputs_for(g, seed);
   const Compiled compiled = compile(g, inputs, test_options(log_n));
-  for (const Tensor& input : inputs) EXPECT_LE(simulated_error(g, *compiled.program, input), bound);
+  for (const Tensor& input : inputs) EXPECT_LE(simulated_error(g, *compiled.program, input), 1e-9);
 }
 
 TEST(Simulate, a_convolution_computes_the_convolution) {
@@ -86,7 +89,7 @@ TEST(Simulate, random_chains_of_every_operator_compute_the_graph) {
           break;
       }
     }
-    expect_same(b.finish(b.gemm(b.flatten(v), 3)), seed, 12, 1e-8);
+    expect_same(b.finish(b.gemm(b.flatten(v), 3)), seed, 12);
   }
 }
 

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs on ciphertexts, at small rings without security.
+#include "encrypted/execute.h"
+
+#include <cmath>
+
+#include "ckks/encoder.h"
+#include "ckks/precision.h"
+#include "ckks/secret_key.h"
+#include "tests/encrypted/nets.h"
+
+namespace sinter::encrypted::testing {
+namespace {
+
+struct Session {
+  std::shared_ptr<const EncryptedProgram> program;
+  std::shared_ptr<const ckks::Context> context;
+  ring::SecretRng rng;
+  ckks::SecretKey secret;
+  ThreadPool pool{1};
+
+  explicit Session(std::shared_ptr<const EncryptedProgram> p)
+      : program(std::move(p)),
+        context(ckks::Context::create(program->params)),
+        secret(ckks::generate_secret_key(*context, rng)) {}
+
+  ckks::EvaluationKeys keys(const ckks::KeyManifest& manifest) {
+    return ckks::generate_evaluation_keys(*context, secret, manifest, rng, pool);
+  }
+  ckks::Ciphertext encrypt(const Tensor& input) {
+    return ckks::encrypt_symmetric(*context, secret,
+                                   ckks::encode(*context, pack_input(*program, input),
+                                                program->input_scale(), program->input_level()),
+                                   rng);
+  }
+  std::vector<double> decrypt(const ckks::Ciphertext& ct) {
+    return ckks::decode(*context, ckks::decrypt(*context, secret, ct));
+  }
+};
+
+/// log_n = 11 or 12 with three special primes: small, insecure and fast.
+CompileOptions small_options(i64 log_n) {
+  CompileOptions options = test_options(log_n);
+  options.scheme.log_p = {48, 48, 48};
+  return options;
+}
+
+void expect_close(const Graph& g, i64 log_n, u64 seed, double min_bits) {
+  const std::vector<Tensor> inputs = inputs_for(g, seed, 1);
+  const Compiled compiled = compile(g, inputs, small_options(log_n));
+  Session s(compiled.program);
+  const ckks::EvaluationKeys keys = s.keys(s.program->keys);
+  const ckks::Ciphertext out = execute(*s.program, *s.context, keys, s.encrypt(inputs[0]), s.pool);
+  EXPECT_EQ(out.level(), s.program->output_level());
+  const std::vector<double> expected = simulate(*s.program, pack_input(*s.program, inputs[0]));
+  const ckks::Precision p = ckks::compare(s.decrypt(out), expected);
+  EXPECT_GE(p.bits_min, min_bits) << "seed " << seed << ": " << p.text();
+}
+
+TEST(Execute, a_convolution_and_a_square_agree_with_the_simulation) {
+  NetBuilder b(301, {1, 2, 6, 6});
+  expect_close(b.finish(b.conv(b.quadratic(b.conv(b.at, 3, 3, 1, 1)), 2, 3, 2, 1)), 11, 301, 22);
+}
+
+TEST(Execute, residual_blocks_agree_with_the_simulation) {
+  NetBuilder b(302, {1, 1, 8, 8});
+  ValueId v = b.conv(b.at, 2, 3, 1, 1);
+  v = b.block(v, 2, 1);
+  v = b.block(v, 4, 2);
+  v = b.gemm(b.flatten(b.average_pool(b.quadratic(v), 2, 2)), 3);
+  expect_close(b.finish(v), 11, 302, 20);
+}
+
+TEST(Execute, packed_patches_agree_with_the_simulation) {
+  expect_close(patch_net(303, 16, 2, 5), 11, 303, 20);
+}
+
+TEST(Execute, products_of_two_values_and_two_level_activations_agree_with_the_simulation) {
+  NetBuilder b(304, {1, 2, 4, 4});
+  ValueId v = b.conv(b.at, 2, 3, 1, 1);
+  v = b.graph.add(Op::Mul, {v, b.conv(b.at, 2, 1, 1, 0)});
+  v = b.graph.add(Op::ChannelQuadratic,
+                  {v, b.graph.add_constant(Tensor::of<float>({2, 1, 1}, {0.2f, 0.f})),
+                   b.graph.add_constant(Tensor::of<float>({2, 1, 1}, {0.5f, 0.5f})),
+                   b.graph.add_constant(Tensor::of<float>({2, 1, 1}, {0.1f, 0.1f}))});
+  expect_close(b.finish(b.gemm(b.flatten(v), 3)), 11, 304, 20);
+}
+
+TEST(Execute, results_do_not_depend_on_threads_or_on_the_cache) {
+  const Graph g = patch_net(305, 16, 2, 5);
+  const std::vector<Tensor> inputs = inputs_for(g, 305, 1);
+  const Compiled compiled = compile(g, inputs, small_options(11));
+  Session s(compiled.program);
+  const ckks::EvaluationKeys keys = s.keys(s.program->keys);
+  const ckks::Ciphertext in = s.encrypt(inputs[0]);
+  const ckks::Ciphertext plain = execute(*s.program, *s.context, keys, in, s.pool);
+  ThreadPool two(2);
+  const auto same = [&](const ckks::Ciphertext& other) {
+    for (int part = 0; part < 2; ++part)
+      for (int limb = 0; limb < plain.part(part).limbs(); ++limb) {
+        const auto a = plain.part(part).limb(limb), b = other.part(part).limb(limb);
+        if (!std::equal(a.begin(), a.end(), b.begin())) return false;
+      }
+    return true;
+  };
+  EXPECT_TRUE(same(execute(*s.program, *s.context, keys, in, two)));
+  for (i64 budget : {i64(0), i64(4) << 20, i64(1) << 32}) {
+    DiagonalCache cache(*s.program, budget);
+    i64 calls = 0, last = 0, total = 0;
+    ExecuteOptions options{
+        &cache, [&](i64 done, i64 all, std::string_view) { ++calls, last = done, total = all; }};
+    EXPECT_TRUE(same(execute(*s.program, *s.context, keys, in, two, options)));
+    EXPECT_TRUE(same(execute(*s.program, *s.context, keys, in, s.pool, options)));
+    EXPECT_LE(cache.bytes(), budget);
+    EXPECT_EQ(calls, 2 * std::ssize(s.program->instructions));
+    EXPECT_EQ(last, total);
+  }
+}
+
+class ExecuteErrors : public ::testing::Test {
+ protected:
+  ExecuteErrors() {
+    NetBuilder b(310, {1, 1, 4, 4});
+    g = b.finish(b.gemm(b.flatten(b.quadratic(b.conv(b.at, 2, 3, 1, 1))), 3));
+    inputs = inputs_for(g, 310, 1);
+  }
+  Graph g;
+  std::vector<Tensor> inputs;
+};
+
+TEST_F(ExecuteErrors, a_missing_rotation_key_is_named) {
+  Session s(compile(g, inputs, small_options(10)).program);
+  ckks::KeyManifest fewer = s.program->keys;
+  const i64 gone = fewer.rotations.begin()->first;
+  fewer.rotations.erase(gone);
+  const ckks::EvaluationKeys keys = s.keys(fewer);
+  try {
+    execute(*s.program, *s.context, keys, s.encrypt(inputs[0]), s.pool);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::bad_argument);
+    EXPECT_NE(std::string(e.what()).find("no key for rotation " + std::to_string(gone)),
+              std::string::npos)
+        << e.what();
+  }
+}
+
+TEST_F(ExecuteErrors, keys_or_inputs_of_another_program_are_refused) {
+  Session s(compile(g, inputs, small_options(10)).program);
+  Session other(compile(g, inputs, small_options(11)).program);
+  const ckks::EvaluationKeys keys = s.keys(s.program->keys);
+  const ckks::EvaluationKeys wrong = other.keys(other.program->keys);
+  EXPECT_THROW(execute(*s.program, *s.context, wrong, s.encrypt(inputs[0]), s.pool), Error);
+  EXPECT_THROW(execute(*s.program, *s.context, keys, other.encrypt(inputs[0]), s.pool), Error);
+  ckks::Ciphertext low =
+      ckks::drop_to_level(*s.context, s.encrypt(inputs[0]), s.program->input_level() - 1);
+  EXPECT_THROW(execute(*s.program, *s.context, keys, low, s.pool), Error);
+}
+
+}  // namespace
+}  // namespace sinter::encrypted::testing
