@@ -12,7 +12,7 @@
 namespace sinter::passes {
 namespace {
 
-constexpr size_t kWindow = 96;  // values looked at behind one root
+constexpr size_t kWindow = 64;  // values looked at behind one root
 
 /// q[2] x^2 + q[1] x + q[0] per channel.
 struct Polynomial {
@@ -69,11 +69,17 @@ Maybe product(const Polynomial& l, const Polynomial& r) {
   return p;
 }
 
-/// Values of the graph as polynomials in one base.
+/// Values of the graph as polynomials in one base. Without numbers only degrees and shapes are
+/// followed (every coefficient vector is empty), which is quick and right but for what only the
+/// elements of constants can refuse.
 class Interpreter {
  public:
-  Interpreter(const Graph& graph, ValueId base)
-      : graph_(graph), base_(base), shape_(*graph.shape(base)), channels_(*channels(shape_)) {}
+  Interpreter(const Graph& graph, ValueId base, bool with_numbers)
+      : graph_(graph),
+        base_(base),
+        shape_(*graph.shape(base)),
+        channels_(*channels(shape_)),
+        with_numbers_(with_numbers) {}
 
   const Maybe& value(ValueId v) {
     if (const auto it = known_.find(v); it != known_.end()) return it->second;
@@ -87,7 +93,15 @@ class Interpreter {
   bool multiplies() const { return multiplies_; }
 
  private:
-  std::vector<double> filled(double v) const { return std::vector<double>(size_t(channels_), v); }
+  std::vector<double> filled(double v) const {
+    return std::vector<double>(with_numbers_ ? size_t(channels_) : 0, v);
+  }
+  Maybe channel_constant(const Tensor& t) const {
+    if (!with_numbers_)
+      return broadcasts_into(to_shape(t.dims()), shape_) ? Maybe(constant({})) : std::nullopt;
+    auto values = channel_values(t, shape_);
+    return values ? Maybe(constant(std::move(*values))) : std::nullopt;
+  }
 
   Maybe compute(ValueId v) {
     if (v == base_) {
@@ -97,10 +111,7 @@ class Interpreter {
       x.has_x = true;
       return x;
     }
-    if (const Tensor* t = graph_.constant(v)) {
-      auto values = channel_values(*t, shape_);
-      return values ? Maybe(constant(std::move(*values))) : std::nullopt;
-    }
+    if (const Tensor* t = graph_.constant(v)) return channel_constant(*t);
     const NodeId id = graph_.value(v).producer;
     if (!id.valid() || !is_expandable(graph_.node(id).op)) return std::nullopt;
     const Node& n = graph_.node(id);
@@ -194,14 +205,13 @@ class Interpreter {
   Maybe statistic(ValueId v) const {
     const Tensor* t = graph_.constant(v);
     if (t == nullptr || t->size() != channels_) return std::nullopt;
-    return constant(doubles(*t));
+    return constant(with_numbers_ ? doubles(*t) : std::vector<double>());
   }
 
   /// A parameter of ChannelAffine or ChannelQuadratic: broadcasts to x.
   Maybe parameter(ValueId v) const {
     const Tensor* t = graph_.constant(v);
-    auto values = t != nullptr ? channel_values(*t, shape_) : std::nullopt;
-    return values ? Maybe(constant(std::move(*values))) : std::nullopt;
+    return t != nullptr ? channel_constant(*t) : std::nullopt;
   }
 
   Maybe binary(const Node& n) {
@@ -223,13 +233,9 @@ class Interpreter {
         return p;
       }
       case Op::Pow: {
-        if (r->has_x) return std::nullopt;
-        const std::vector<double>& exponent = r->q[0];
-        const auto all = [&](double e) {
-          return std::all_of(exponent.begin(), exponent.end(), [&](double v) { return v == e; });
-        };
-        if (all(1)) return l;
-        if (!all(2)) return std::nullopt;
+        const double exponent = power(n.inputs[1]);
+        if (exponent == 1) return l;
+        if (exponent != 2) return std::nullopt;
         if (l->has_x) multiplies_ = true;
         return product(*l, *l);
       }
@@ -238,10 +244,20 @@ class Interpreter {
     }
   }
 
+  /// The one number in a constant exponent, or 0.
+  double power(ValueId v) const {
+    const Tensor* t = graph_.constant(v);
+    if (t == nullptr || t->size() == 0) return 0;
+    for (i64 i = 1; i < t->size(); ++i)
+      if (t->as_double(i) != t->as_double(0)) return 0;
+    return t->as_double(0);
+  }
+
   const Graph& graph_;
   ValueId base_;
   const Shape shape_;
   i64 channels_;
+  bool with_numbers_;
   std::map<ValueId, Maybe> known_;
   std::vector<ValueId> with_x_;
   bool multiplies_ = false;
@@ -279,12 +295,13 @@ std::string outside_use(const Graph& g, ValueId v, const std::set<NodeId>& erase
   return "";
 }
 
+/// The root seen from `base`, without coefficients.
 std::optional<Match> match(const Graph& g, ValueId root, ValueId base, bool quadratic) {
   if (!channels(g.shape(base)) || *channels(g.shape(base)) < 1) return std::nullopt;
-  Interpreter interpreter(g, base);
+  Interpreter interpreter(g, base, false);
   const Maybe& p = interpreter.value(root);
   if (!p || !p->has_x || interpreter.multiplies() != quadratic) return std::nullopt;
-  Match m{base, *p, 0, "", {}};
+  Match m{base, {}, 0, "", {}};
   std::set<NodeId> erased;
   for (ValueId v : interpreter.with_x())
     if (v != base) erased.insert(g.value(v).producer);
@@ -294,23 +311,32 @@ std::optional<Match> match(const Graph& g, ValueId root, ValueId base, bool quad
     m.interior.push_back(v);
     if (m.refusal.empty()) m.refusal = outside_use(g, v, erased);
   }
-  for (const auto& q : m.polynomial.q)
-    if (m.refusal.empty() && !all_finite(g.dtype(base), q))
-      m.refusal = "a coefficient is not finite";
   return m;
 }
 
-/// The base that erases most nodes; among the refused ones when none may be replaced.
+/// The base that erases most nodes, with coefficients; among the refused ones when none may be
+/// replaced.
 std::optional<Match> best_match(const Graph& g, ValueId root, bool quadratic) {
-  std::optional<Match> best;
-  for (ValueId base : window(g, root)) {
-    std::optional<Match> m = match(g, root, base, quadratic);
-    if (!m || m->nodes < 2) continue;
-    const bool better = !best || (m->refusal.empty() && !best->refusal.empty()) ||
-                        (m->refusal.empty() == best->refusal.empty() && m->nodes > best->nodes);
-    if (better) best = std::move(m);
+  std::vector<Match> matches;
+  for (ValueId base : window(g, root))
+    if (std::optional<Match> m = match(g, root, base, quadratic); m && m->nodes >= 2)
+      matches.push_back(std::move(*m));
+  std::stable_sort(matches.begin(), matches.end(), [](const Match& a, const Match& b) {
+    if (a.refusal.empty() != b.refusal.empty()) return a.refusal.empty();
+    return a.nodes > b.nodes;
+  });
+  std::optional<Match> refused;
+  for (Match& m : matches) {
+    const Maybe p = Interpreter(g, m.base, true).value(root);
+    if (!p) continue;
+    m.polynomial = *p;
+    for (const auto& q : p->q)
+      if (m.refusal.empty() && !all_finite(g.dtype(m.base), q))
+        m.refusal = "a coefficient is not finite";
+    if (m.refusal.empty()) return std::move(m);
+    if (!refused) refused = std::move(m);
   }
-  return best;
+  return refused;
 }
 
 void replace(Graph& g, ValueId root, const Match& m) {

@@ -27,7 +27,7 @@ namespace sinter::passes {
 /// first. With `quadratic`, those that multiply two values depending on x: ChannelQuadratic, or
 /// ChannelAffine when the leading coefficients are all zero. Without, those that do not:
 /// ChannelAffine.
-/// cost  for each candidate root, bounded by the square of a window of 96 values before it
+/// cost  for each candidate root, bounded by the square of a window of 64 values before it
 PassStats fuse_polynomials(Graph& graph, bool quadratic);
 
 }  // namespace sinter::passes
