@@ -6,6 +6,7 @@
 namespace sinter {
 namespace {
 
+/// b is not 0, and not -1 when a is the least number.
 i64 floor_quotient(i64 a, i64 b) { return a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0); }
 
 }  // namespace
@@ -60,14 +61,17 @@ Dim operator*(const Dim& a, const Dim& b) {
 Dim floor_div(const Dim& a, const Dim& b) {
   if (!a.known_ || !b.known_ || b.is(0)) return {};
   if (same(a, b)) return 1;  // b is not the number 0; a symbolic 0/0 shape does not occur
+  if (b.is(-1)) return Dim(0) - a;
   if (const auto divisor = b.value()) {
-    Dim whole(0), rest(0);  // a = divisor * whole + rest, rest with coefficients that do not divide
+    // a = divisor * whole + rest with the coefficients of rest from 0 to divisor - 1 (from divisor
+    // + 1 to 0 when it is negative), so the form is unique and a constant rest has quotient 0.
+    Dim whole(0), rest(0);
     for (const auto& [m, c] : a.terms_) {
-      Dim& into = c % *divisor == 0 ? whole : rest;
-      into.terms_[m] = c % *divisor == 0 ? c / *divisor : c;
+      const i64 quotient = floor_quotient(c, *divisor), left = c % *divisor;
+      if (quotient != 0) whole.terms_[m] = quotient;
+      if (left != 0) rest.terms_[m] = (left < 0) == (*divisor < 0) ? left : left + *divisor;
     }
-    if (rest.terms_.empty()) return whole;
-    if (const auto n = rest.value()) return whole + Dim(floor_quotient(*n, *divisor));
+    if (rest.value()) return whole;
     return whole + Dim::symbol("floor((" + rest.text() + ")/" + b.text() + ")");
   }
   if (b.terms_.size() == 1) {  // one monomial: cancel its atoms from every term of a
@@ -85,7 +89,10 @@ Dim floor_div(const Dim& a, const Dim& b) {
   return Dim::symbol("floor((" + a.text() + ")/(" + b.text() + "))");
 }
 
-Dim ceil_div(const Dim& a, const Dim& b) { return Dim(0) - floor_div(Dim(0) - a, b); }
+Dim ceil_div(const Dim& a, const Dim& b) {
+  if (const auto n = b.value(); n && *n > 0) return floor_div(a + Dim(*n - 1), b);
+  return Dim(0) - floor_div(Dim(0) - a, b);
+}
 
 std::string Dim::text() const {
   if (!known_) return "?";
@@ -93,7 +100,7 @@ std::string Dim::text() const {
   std::string text;
   for (auto it = terms_.rbegin(); it != terms_.rend(); ++it) {  // the constant term comes last
     const auto& [monomial, c] = *it;
-    const i64 magnitude = c < 0 ? -c : c;
+    const u64 magnitude = c < 0 ? -u64(c) : u64(c);
     text += text.empty() ? (c < 0 ? "-" : "") : (c < 0 ? " - " : " + ");
     std::string factors;
     for (const std::string& atom : monomial) factors += (factors.empty() ? "" : "*") + atom;

@@ -64,6 +64,8 @@ TEST(Dim, equal_expressions_are_the_same) {
   EXPECT_TRUE(same(ceil_div(a * 2 + 1, 2), a + 1));
   EXPECT_TRUE(same(floor_div(a * b * 6, b * 2), a * 3));
   EXPECT_TRUE(same(floor_div(a + b, a + b), Dim(1)));
+  EXPECT_TRUE(same(floor_div(a * 3 + 5, 2), a + 2 + floor_div(a + 1, 2)));
+  EXPECT_TRUE(same(ceil_div(a, 2), floor_div(a - 1, 2) + 1));  // SAME and an explicit pad
   EXPECT_FALSE(same(a, b));
   EXPECT_FALSE(same(a, a + 1));
   EXPECT_FALSE(same(floor_div(a, 2), floor_div(a + 1, 2)));

@@ -288,12 +288,12 @@ std::vector<Tensor> evaluate_Equal(const EvalContext& ctx) {
 std::vector<Tensor> evaluate_Where(const EvalContext& ctx) {
   const Tensor &condition = ctx.in(0), &yes = ctx.in(1), &no = ctx.in(2);
   Tensor out(yes.dtype(), output_dims(ctx, infer_Where)[0]);
-  const bool* choose = condition.data<bool>().data();
+  const std::byte* choose = condition.raw().data();  // any byte but 0 is true
   const auto run = [&](const auto* a, const auto* b, auto* z) {
     for_each_row<3>(out.dims(), {&condition.dims(), &yes.dims(), &no.dims()},
                     [&](i64 at, i64 count, const auto& offsets, const auto& steps) {
                       for (i64 i = 0; i < count; ++i)
-                        z[at + i] = choose[offsets[0] + i * steps[0]]
+                        z[at + i] = choose[offsets[0] + i * steps[0]] != std::byte(0)
                                         ? a[offsets[1] + i * steps[1]]
                                         : b[offsets[2] + i * steps[2]];
                     });

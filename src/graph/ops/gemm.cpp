@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // MatMul and Gemm: sums over k in ascending order, one accumulator per output element.
-#include "graph/ops/detail/broadcast.h"
+#include "graph/ops/detail/mover.h"
 
 namespace sinter {
 
@@ -23,23 +23,22 @@ void check_inner(const InferContext& ctx, const Dim& a, const Dim& b) {
             b.text(), " (shapes ", to_text(*ctx.shape(0)), " and ", to_text(*ctx.shape(1)), ")");
 }
 
-/// A matrix in memory: element (row, column) is data[row * rows + column * columns].
+/// A matrix in memory: element (row, column) is data[row * row_step + column * column_step].
 template <class T>
 struct Matrix {
   const T* data;
   i64 row_step, column_step;
 };
 
-/// y[rows, columns] += a * b, y dense.
+/// y[rows, columns] += a * b; b and y dense.
 template <class T>
-void accumulate(Matrix<T> a, Matrix<T> b, i64 rows, i64 inner, i64 columns, T* y) {
+void accumulate(Matrix<T> a, const T* b, i64 rows, i64 inner, i64 columns, T* y) {
   for (i64 i = 0; i < rows; ++i)
     for (i64 k = 0; k < inner; ++k) {
       const T left = a.data[i * a.row_step + k * a.column_step];
-      const T* right = b.data + k * b.row_step;
+      const T* right = b + k * columns;
       T* to = y + i * columns;
-      for (i64 j = 0; j < columns; ++j)
-        to[j] = add(to[j], multiply(left, right[j * b.column_step]));
+      for (i64 j = 0; j < columns; ++j) to[j] = add(to[j], multiply(left, right[j]));
     }
 }
 
@@ -61,9 +60,15 @@ std::vector<Tensor> gemm(const EvalContext& ctx) {
   for_number(a.dtype(), "Gemm", [&](auto t) {
     using T = decltype(t);
     const Matrix<T> left = {a.data<T>().data(), turn_a ? 1 : a.dim(1), turn_a ? a.dim(1) : 1};
-    const Matrix<T> right = {b.data<T>().data(), turn_b ? 1 : b.dim(1), turn_b ? b.dim(1) : 1};
+    // A turned b is laid out row by row first, so that the inner loop stays contiguous.
+    std::optional<Tensor> turned;
+    if (turn_b) {
+      turned.emplace(b.dtype(), Dims{b.dim(1), b.dim(0)});
+      copy_strided(b, 0, {1, b.dim(1)}, *turned);
+    }
+    const T* right = (turn_b ? *turned : b).template data<T>().data();
     T* y = out.template mutable_data<T>().data();
-    accumulate(left, right, out.dim(0), a.dim(turn_a ? 0 : 1), out.dim(1), y);
+    accumulate<T>(left, right, out.dim(0), a.dim(turn_a ? 0 : 1), out.dim(1), y);
     for (i64 i = 0; i < out.size(); ++i) y[i] = scaled(alpha, y[i]);
     if (!ctx.has(2)) return;
     const T* c = ctx.in(2).data<T>().data();
@@ -92,11 +97,12 @@ std::vector<Tensor> matmul(const EvalContext& ctx) {
     T* y = out.template mutable_data<T>().data();
     for_each_row<2>(batch, {&a_batch, &b_batch},
                     [&](i64 at, i64 count, const auto& offsets, const auto& steps) {
-                      for (i64 i = 0; i < count; ++i)
-                        accumulate<T>(
-                            {x + (offsets[0] + i * steps[0]) * rows * inner, inner, 1},
-                            {w + (offsets[1] + i * steps[1]) * inner * columns, columns, 1}, rows,
-                            inner, columns, y + (at + i) * rows * columns);
+                      for (i64 i = 0; i < count; ++i) {
+                        const T* left = x + (offsets[0] + i * steps[0]) * rows * inner;
+                        const T* right = w + (offsets[1] + i * steps[1]) * inner * columns;
+                        accumulate<T>({left, inner, 1}, right, rows, inner, columns,
+                                      y + (at + i) * rows * columns);
+                      }
                     });
   });
   return one(std::move(out));

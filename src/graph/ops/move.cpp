@@ -54,7 +54,7 @@ std::optional<std::vector<Dim>> split_sizes(const InferContext& ctx, const Dim& 
       ctx.check(!d.value() || *d.value() >= 0, "expected sizes, found ", to_text(*sizes));
       sum = sum + d;
     }
-    ctx.check(!sum.value() || !whole.value() || same(sum, whole), "sizes ", to_text(*sizes),
+    ctx.check(!static_dims(*sizes) || !whole.value() || same(sum, whole), "sizes ", to_text(*sizes),
               " do not add up to ", whole.text());
     return sizes;
   }
@@ -65,6 +65,8 @@ std::optional<std::vector<Dim>> split_sizes(const InferContext& ctx, const Dim& 
   sizes.back() = last;
   return sizes;
 }
+
+constexpr i64 kMaxPad = i64(1) << 40;
 
 enum class PadMode { constant, reflect, edge };
 
@@ -226,6 +228,9 @@ void infer_Pad(InferContext& ctx) {
   if (const auto pads = ctx.int_values(1)) {
     ctx.check(pads->size() == 2 * x->size(), "expected ", 2 * x->size(), " pads, found ",
               to_text(*pads));
+    for (const Dim& d : *pads)
+      ctx.check(!d.value() || (*d.value() >= -kMaxPad && *d.value() <= kMaxPad),
+                "expected pads of at most 2^40, found ", d.text());
     for (size_t a = 0; a < x->size(); ++a) {
       out[a] = x->at(a) + pads->at(a) + pads->at(a + x->size());
       ctx.check(!out[a].value() || *out[a].value() >= 0, "pads ", to_text(*pads), " cut ",

@@ -110,10 +110,11 @@ std::vector<Tensor> max_pool(const EvalContext& ctx) {
   return results;
 }
 
-/// Elements of the window at output o that lie in the padded input.
-i64 padded_length(const Window& w, size_t axis, i64 o) {
+/// Elements of the window at output o that lie in the padded input. A double, because the product
+/// over the axes of a hostile model does not fit an integer.
+double padded_length(const Window& w, size_t axis, i64 o) {
   const i64 start = o * w.strides[axis] - w.begin[axis];
-  return std::min(start + w.kernel[axis], w.in[axis] + w.end[axis]) - start;
+  return double(std::min(start + w.kernel[axis], w.in[axis] + w.end[axis]) - start);
 }
 
 std::vector<Tensor> average_pool(const EvalContext& ctx) {
@@ -129,7 +130,7 @@ std::vector<Tensor> average_pool(const EvalContext& ctx) {
       const T* from = x.data<T>().data() + plane * in;
       for_each_position(w, [&](i64 o0, i64 o1, i64 o2, i64 position) {
         T sum = 0;
-        i64 count = 0;
+        double count = 0;
         for_each_tap(w, o0, o1, o2, [&](i64 i0, i64 i1, i64 i2) {
           sum += from[(i0 * w.in[1] + i1) * w.in[2] + i2];
           ++count;

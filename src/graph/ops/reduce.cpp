@@ -56,7 +56,9 @@ std::vector<Tensor> reduce(const EvalContext& ctx, Infer infer, std::vector<i64>
     if (!mean || out.size() == 0) return;
     const i64 count = x.size() / out.size();
     ctx.check(count > 0 || std::is_floating_point_v<T>, "mean of no elements");
-    for (T& v : y) v = T(v / T(count));
+    using Wide = std::conditional_t<std::is_floating_point_v<T>, T,
+                                    std::conditional_t<std::is_signed_v<T>, i64, u64>>;
+    for (T& v : y) v = T(Wide(v) / Wide(count));
   });
   return one(std::move(out));
 }

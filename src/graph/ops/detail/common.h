@@ -14,8 +14,8 @@ namespace sinter::detail {
 using Infer = void (*)(InferContext&);
 using Evaluate = std::vector<Tensor> (*)(const EvalContext&);
 
-constexpr i64 kMaxElements = i64(1) << 33;  ///< of one tensor that an operator makes
-constexpr i64 kMaxContent = 64;             ///< elements of ValueType::dims
+inline constexpr i64 kMaxElements = i64(1) << 33;  ///< of one tensor that an operator makes
+inline constexpr i64 kMaxContent = 64;             ///< elements of ValueType::dims
 
 /// Dims of every output of the node, by its infer function on the tensors.
 /// throws  what `infer` throws; Error(bad_input) when an output exceeds kMaxElements
