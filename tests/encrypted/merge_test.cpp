@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Merging and packing keep the function and save the levels and ciphertexts they should.
+#include "encrypted/merge.h"
+
+#include <cmath>
+
+#include "encrypted/levels.h"
+#include "encrypted/lower.h"
+#include "encrypted/pack_branches.h"
+#include "tests/encrypted/nets.h"
+
+namespace sinter::encrypted::testing {
+namespace {
+
+std::vector<double> output_of(const StageGraph& graph, std::span<const double> input) {
+  return evaluate_stages(graph, input)[size_t(graph.output)];
+}
+
+std::vector<double> random_input(const StageGraph& graph, u64 seed) {
+  Rng rng(seed);
+  std::vector<double> x(size_t(element_count(graph.input_dims)));
+  for (double& v : x) v = rng.normal() * 0.5;
+  return x;
+}
+
+void expect_same(const std::vector<double>& found, const std::vector<double>& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  double largest = 1e-30;
+  for (double v : expected) largest = std::max(largest, std::abs(v));
+  for (size_t i = 0; i < found.size(); ++i)
+    ASSERT_NEAR(found[i], expected[i], 1e-10 * largest) << "element " << i;
+}
+
+/// Lowers, merges and packs; checks that each step keeps the function.
+StageGraph merged(const Graph& g, i64 slots, u64 seed, i64* members = nullptr) {
+  StageGraph graph = lower(g);
+  const std::vector<double> x = random_input(graph, seed), expected = output_of(graph, x);
+  merge(graph, {true, slots});
+  expect_same(output_of(graph, x), expected);
+  const i64 packed = pack_branches(graph, slots);
+  if (members != nullptr) *members = packed;
+  expect_same(output_of(graph, x), expected);
+  return graph;
+}
+
+i64 count(const StageGraph& graph, StageKind kind) {
+  return std::count_if(graph.stages.begin(), graph.stages.end(),
+                       [kind](const Stage& s) { return s.kind == kind; });
+}
+
+TEST(Merge, a_convolution_a_pool_and_a_gemm_become_one_matrix) {
+  NetBuilder b(401, {1, 2, 8, 8});
+  const Graph g = b.finish(b.gemm(b.flatten(b.average_pool(b.conv(b.at, 3, 3, 1, 1), 4, 4)), 5));
+  const StageGraph graph = merged(g, 1024, 401);
+  EXPECT_EQ(std::ssize(graph.stages), 2);
+  EXPECT_EQ(plan_levels(graph).depth, 1);
+  EXPECT_EQ(graph.stages[1].op, "Conv");
+  EXPECT_EQ(graph.stages[1].merged, 3);
+}
+
+TEST(Merge, a_wide_product_of_two_narrow_matrices_is_left_apart) {
+  NetBuilder b(402, {1, 512});
+  const Graph g = b.finish(b.gemm(b.gemm(b.at, 4), 512));
+  EXPECT_EQ(plan_levels(merged(g, 1024, 402)).depth, 2);
+}
+
+TEST(Merge, a_shared_linear_value_is_computed_once) {
+  NetBuilder b(403, {1, 2, 6, 6});
+  const ValueId shared = b.conv(b.at, 3, 3, 1, 1);
+  const ValueId y =
+      b.graph.add(Op::Add, {b.conv(b.quadratic(shared), 3, 3, 1, 1), b.conv(shared, 3, 3, 1, 1)});
+  const StageGraph graph = merged(b.finish(y), 1024, 403);
+  EXPECT_EQ(count(graph, StageKind::linear), 2);
+  EXPECT_EQ(plan_levels(graph).depth, 3);
+}
+
+TEST(Merge, an_activation_costs_one_level_and_its_coefficients_reach_the_shortcut) {
+  NetBuilder b(404, {1, 2, 8, 8});
+  const Graph g = b.finish(b.conv(b.block(b.conv(b.at, 4, 3, 1, 1), 4, 1), 2, 1, 1, 0));
+  const StageGraph graph = merged(g, 1024, 404);
+  EXPECT_EQ(plan_levels(graph).depth, 5);  // stem, square, conv, square, conv + shortcut + 1x1
+  for (const Stage& s : graph.stages) {
+    if (s.kind != StageKind::product) continue;
+    EXPECT_TRUE(s.is_square());
+    EXPECT_TRUE(s.shift_x.empty());  // folded into the bias of the convolution before
+  }
+}
+
+TEST(Merge, an_affine_between_two_squares_costs_no_level) {
+  NetBuilder b(405, {1, 3, 4, 4});
+  ValueId v = b.conv(b.at, 3, 3, 1, 1);
+  v = b.graph.add(Op::Mul, {v, v});
+  v = b.graph.add(Op::ChannelAffine, {v, b.weight({3, 1, 1}, 1), b.weight({3, 1, 1}, 1)});
+  v = b.graph.add(Op::Mul, {v, v});
+  const StageGraph graph = merged(b.finish(b.gemm(b.flatten(v), 2)), 1024, 405);
+  EXPECT_EQ(plan_levels(graph).depth, 4);
+}
+
+TEST(Merge, activations_one_after_another_keep_the_function) {
+  for (u64 seed : {406u, 407u, 408u}) {
+    NetBuilder b(seed, {1, 3, 4, 4});
+    ValueId v = b.quadratic(b.quadratic(b.conv(b.at, 3, 3, 1, 1)));
+    v = b.graph.add(Op::Mul, {v, b.quadratic(b.conv(b.at, 3, 1, 1, 0))});
+    merged(b.finish(b.gemm(b.flatten(v), 2)), 1024, seed);
+  }
+}
+
+TEST(Merge, slices_of_the_input_are_left_to_the_client) {
+  const StageGraph graph = merged(patch_net(410, 16, 2, 3), 2048, 410);
+  EXPECT_EQ(count(graph, StageKind::input), 1);
+  const Stage& input = graph.stages[0];
+  EXPECT_EQ(input.geometry.members, 4);
+  EXPECT_EQ(input.source[1], 1);
+  EXPECT_EQ(input.source[64], 8);        // second patch
+  EXPECT_EQ(input.source[128], 8 * 16);  // third patch
+  EXPECT_EQ(plan_levels(graph).depth, 11);
+}
+
+TEST(PackBranches, branches_of_one_structure_share_everything) {
+  for (i64 branches : {2, 3, 5}) {
+    NetBuilder b(u64(420 + branches), {1, 2, 6, 6});
+    ValueId sum;
+    for (i64 k = 0; k < branches; ++k) {
+      const ValueId v = b.gemm(b.flatten(b.quadratic(b.conv(b.at, 3, 3, 1, 1))), 4);
+      sum = sum.valid() ? b.graph.add(Op::Add, {sum, v}) : v;
+    }
+    i64 members = 0;
+    const StageGraph graph = merged(b.finish(sum), 2048, u64(420 + branches), &members);
+    EXPECT_EQ(members, branches);
+    EXPECT_EQ(std::ssize(graph.stages), 4);
+  }
+}
+
+TEST(PackBranches, branches_of_other_structure_stay_apart) {
+  NetBuilder b(430, {1, 2, 6, 6});
+  const ValueId one = b.gemm(b.flatten(b.quadratic(b.conv(b.at, 3, 3, 1, 1))), 4);
+  const ValueId two =
+      b.gemm(b.flatten(b.quadratic(b.conv(b.quadratic(b.conv(b.at, 3, 3, 1, 1)), 3, 3, 1, 1))), 4);
+  i64 members = 0;
+  merged(b.finish(b.graph.add(Op::Add, {one, two})), 2048, 430, &members);
+  EXPECT_EQ(members, 1);
+}
+
+TEST(PackBranches, branches_multiplied_with_each_other_stay_apart) {
+  NetBuilder b(431, {1, 2, 6, 6});
+  const ValueId one = b.quadratic(b.conv(b.at, 3, 3, 1, 1));
+  const ValueId two = b.quadratic(b.conv(b.at, 3, 3, 1, 1));
+  i64 members = 0;
+  merged(b.finish(b.gemm(b.flatten(b.graph.add(Op::Mul, {one, two})), 3)), 2048, 431, &members);
+  EXPECT_EQ(members, 1);
+}
+
+TEST(PackBranches, as_many_as_fit_are_packed) {
+  i64 members = 0;
+  merged(patch_net(432, 16, 4, 3), 512, 432, &members);  // 256 slots a branch
+  EXPECT_EQ(members, 2);
+}
+
+TEST(Levels, every_value_stands_above_its_readers) {
+  for (u64 seed : {440u, 441u}) {
+    NetBuilder b(seed, {1, 1, 8, 8});
+    ValueId v = b.conv(b.at, 2, 3, 1, 1);
+    const ValueId early = b.quadratic(v);
+    v = b.block(b.block(v, 2, 1), 2, 1);
+    v = b.graph.add(Op::Add, {v, b.conv(early, 2, 1, 1, 0)});  // a shortcut over two blocks
+    const StageGraph graph = merged(b.finish(b.gemm(b.flatten(v), 2)), 1024, seed);
+    const LevelPlan plan = plan_levels(graph);
+    EXPECT_EQ(plan.level[size_t(graph.output)], 0);
+    for (size_t k = 0; k < graph.stages.size(); ++k)
+      for (i32 o : operands(graph.stages[k])) EXPECT_GE(plan.level[size_t(o)], plan.level[k] + 1);
+    EXPECT_EQ(plan.depth, 9);
+  }
+}
+
+}  // namespace
+}  // namespace sinter::encrypted::testing
