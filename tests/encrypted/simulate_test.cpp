@@ -52,6 +52,15 @@ TEST(Simulate, packed_patches_compute_the_graph_in_eleven_levels) {
   EXPECT_LE(simulated_error(g, *compiled.program, inputs[1]), 1e-9);
 }
 
+TEST(Simulate, slices_that_cannot_share_a_ciphertext_are_taken_encrypted) {
+  NetBuilder b(35, {1, 1, 12, 12});
+  const ValueId one = b.conv(b.slice(b.at, 0, 0, 8), 2, 3, 1, 1);
+  const ValueId two = b.quadratic(b.conv(b.slice(b.at, 2, 3, 6), 3, 3, 1, 0));
+  const ValueId y =
+      b.graph.add(Op::Add, {b.gemm(b.flatten(b.quadratic(one)), 4), b.gemm(b.flatten(two), 4)});
+  expect_same(b.finish(y), 35, 11);
+}
+
 TEST(Simulate, random_chains_of_every_operator_compute_the_graph) {
   const u64 first = test_seed(100);
   for (u64 seed = first; seed < first + 25; ++seed) {
