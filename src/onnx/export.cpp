@@ -308,14 +308,19 @@ class Exporter {
     pbf_writer tensor(t, 1);
     tensor.add_int32(1, int(type.dtype));
     if (!type.shape) return;
-    pbf_writer shape(tensor, 2);
+    // As texts: a pbf_writer drops a message that stays empty, and an empty shape is a scalar's, an
+    // empty dimension an unknown one.
+    std::string shape;
     for (const Dim& d : *type.shape) {
-      pbf_writer dim(shape, 1);
+      std::string dim;
+      pbf_writer w(dim);
       if (const auto n = d.value())
-        dim.add_int64(1, *n);
+        w.add_int64(1, *n);
       else if (d.is_known() && (tag == 11 || is_symbol(d)))
-        put(dim, 2, d.text());
+        put(w, 2, d.text());
+      pbf_writer(shape).add_message(1, dim);
     }
+    tensor.add_message(2, shape);
   }
 
   const Graph& g_;

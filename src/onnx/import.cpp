@@ -17,7 +17,7 @@ using namespace onnx;
 using Names = std::map<std::string, ValueId, std::less<>>;
 
 constexpr int kMaxCallDepth = 32;          // of model-local functions
-constexpr i64 kMaxInlinedNodes = 1 << 20;  // a bound on what nested calls may expand to
+constexpr i64 kMaxInlinedNodes = 1 << 18;  // a bound on what nested calls may expand to
 
 bool is_default_domain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
 
@@ -256,6 +256,7 @@ class Importer {
     RawNode raw{*op, std::string(n.name), description, std::move(inputs), {}, {}, &names_};
     for (std::string_view out : n.outputs) raw.outputs.push_back(result_name(out, scope));
     while (!raw.outputs.empty() && raw.outputs.back().empty()) raw.outputs.pop_back();
+    require(!raw.outputs.empty(), ErrorKind::bad_input, "has no outputs");
     for (std::string& out : raw.outputs)  // the graph has no absent outputs, only unread ones
       if (out.empty()) out = names_.fresh(n.op_type);
     read_attributes(n, scope, raw);

@@ -114,7 +114,7 @@ Tensor to_tensor(const TensorProto& proto, TensorSource& source) {
     require(std::ssize(*proto.raw_data) == expected, ErrorKind::bad_input, what, ": expected ",
             expected, " bytes for ", name(type), to_text(dims), ", found ", proto.raw_data->size());
     Tensor t = with_sound_bools(Tensor::view(type, dims, *proto.raw_data, source.owner));
-    return source.owner || !t.is_view() ? std::move(t) : t.clone();
+    return source.owner ? std::move(t) : t.clone();  // nobody keeps the bytes: copy
   }
   switch (type) {
     case DType::f32:

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arbitrary bytes as an ONNX model: an Error, or a graph that is sound, prints, and comes back from
+// an export with the same text.
+#include <cstdlib>
+
+#include "graph/text.h"
+#include "graph/verify.h"
+#include "onnx/export.h"
+#include "onnx/import.h"
+#include "onnx/tensor_proto.h"
+
+using namespace sinter;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = std::as_bytes(std::span(data, size));
+  try {
+    read_tensor_pb(bytes, "fuzz");
+  } catch (const Error& e) {
+    if (e.kind() == ErrorKind::internal) std::abort();
+  }
+  try {
+    const Graph graph = import_onnx(bytes, nullptr, "fuzz");
+    verify(graph);
+    PrintOptions options;
+    options.max_elements = 64;
+    to_text(graph, options);
+    const auto exported = export_onnx(graph);
+    const Graph again = import_onnx(exported, nullptr, "exported");
+    if (again.outputs().size() != graph.outputs().size()) std::abort();
+  } catch (const Error& e) {
+    if (e.kind() == ErrorKind::internal) std::abort();
+  }
+  return 0;
+}

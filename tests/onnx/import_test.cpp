@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+// What import_onnx makes of sound models, and how it says what is wrong with the others.
+#include "onnx/import.h"
+
+#include "base/file.h"
+#include "graph/text.h"
+#include "graph/verify.h"
+#include "tests/onnx/model_builder.h"
+
+namespace sinter {
+namespace {
+
+using namespace testing_onnx;
+
+Model relu_model() {
+  Model m;
+  m.inputs = {value("x", {"batch", "3"})};
+  m.outputs = {value("y", {"batch", "3"})};
+  m.nodes = {node("Relu", {"x"}, {"y"}, {}, "act")};
+  return m;
+}
+
+TEST(Import, keeps_names_order_types_and_symbols_of_the_interface) {
+  Model m;
+  m.inputs = {value("b", {"n", "", "4"}), value("unused", {}, DType::i64),
+              value("a", {"n", "1", "4"})};
+  m.outputs = {value("t", {}), value("s", {})};
+  m.nodes = {node("Add", {"b", "a"}, {"s"}), node("Tanh", {"s"}, {"t"})};
+  const Graph g = m.import();
+  verify(g);
+  EXPECT_EQ(to_text(g),
+            "b = input f32[n,?,4]\nunused = input i64[]\na = input f32[n,1,4]\n"
+            "s = Add(b, a)\nt = Tanh(s)\noutput t\noutput s\n");
+}
+
+TEST(Import, sorts_nodes_that_come_in_any_order) {
+  Model m;
+  m.inputs = {value("x", {"2"})};
+  m.outputs = {value("c", {})};
+  m.nodes = {node("Neg", {"b"}, {"c"}), node("Exp", {"a"}, {"b"}), node("Relu", {"x"}, {"a"})};
+  EXPECT_EQ(to_text(m.import()),
+            "x = input f32[2]\na = Relu(x)\nb = Exp(a)\nc = Neg(b)\noutput c\n");
+}
+
+TEST(Import, an_initializer_among_the_inputs_is_a_constant) {
+  for (i64 ir : {3, 8}) {
+    Model m;
+    m.ir_version = ir;
+    m.inputs = {value("x", {"2"}), value("w", {"2"})};
+    m.outputs = {value("y", {"2"})};
+    m.constant("w", floats({2}, {1, 2}));
+    m.nodes = {node("Mul", {"x", "w"}, {"y"})};
+    const Graph g = m.import();
+    EXPECT_EQ(g.inputs().size(), 1u);
+    EXPECT_NE(g.constant(*g.find_value("w")), nullptr);
+  }
+}
+
+TEST(Import, absent_optional_inputs_stay_absent_and_trailing_ones_are_dropped) {
+  Model m;
+  m.inputs = {value("x", {"2"})};
+  m.outputs = {value("y", {"2"}), value("z", {"2"})};
+  m.constant("high", Tensor::scalar(1.f));
+  m.nodes = {node("Clip", {"x", "", "high"}, {"y"}), node("Clip", {"x", "", ""}, {"z"})};
+  const Graph g = m.import();
+  EXPECT_EQ(g.node(g.nodes()[0]).inputs.size(), 3u);
+  EXPECT_FALSE(g.node(g.nodes()[0]).inputs[1].valid());
+  EXPECT_EQ(g.node(g.nodes()[1]).inputs.size(), 1u);
+}
+
+TEST(Import, values_that_the_importer_adds_never_meet_names_of_the_file) {
+  // The names that the upgrade of the Squeeze would like, and those that Graph makes up.
+  Model m;
+  m.version = 9;
+  m.inputs = {value("x", {"1", "2"})};
+  m.outputs = {value("v_0", {}), value("c_0", {}), value("y_axes", {})};
+  m.nodes = {node("Squeeze", {"x"}, {"y"}, {attr("axes", std::vector<i64>{0})}),
+             node("Dropout", {"y"}, {"d"}),
+             node("MaxPool", {"x3"}, {"p", ""}, {attr("kernel_shape", std::vector<i64>{1})}),
+             node("Unsqueeze", {"x"}, {"x3"}, {attr("axes", std::vector<i64>{0})}),
+             node("Relu", {"y"}, {"v_0"}),
+             node("Relu", {"d"}, {"c_0"}),
+             node("Relu", {"p"}, {"y_axes"})};
+  const Graph g = m.import();
+  verify(g);
+  EXPECT_TRUE(g.find_value("y_axes_2"));
+}
+
+TEST(Import, constant_nodes_become_constants_whatever_attribute_carries_them) {
+  Model m;
+  m.outputs = {value("a", {}), value("b", {}), value("c", {}), value("d", {})};
+  m.nodes = {node("Constant", {}, {"a"}, {attr("value_int", i64(7))}),
+             node("Constant", {}, {"b"}, {attr("value_float", 0.5f)}),
+             node("Constant", {}, {"c"}, {attr("value_ints", std::vector<i64>{1, 2})}),
+             node("Constant", {}, {"d"}, {attr("value", floats({1, 2}, {3, 4}))})};
+  EXPECT_EQ(to_text(m.import()),
+            "a = const i64[] {7}\nb = const f32[] {0.5}\nc = const i64[2] {1, 2}\n"
+            "d = const f32[1,2] {3.0, 4.0}\noutput a\noutput b\noutput c\noutput d\n");
+}
+
+TEST(Import, aligned_raw_data_is_a_view_into_the_file_and_keeps_it_alive) {
+  TempFolder folder;
+  Model m = relu_model();
+  std::vector<float> big(4096);
+  for (size_t i = 0; i < big.size(); ++i) big[i] = float(i);
+  // One of four name lengths in a row puts the raw bytes on a multiple of four.
+  int views = 0;
+  for (int pad = 0; pad < 4; ++pad) {
+    m.initializers.clear();
+    m.constant("w" + std::string(size_t(pad), 'w'), floats({4096}, big));
+    const auto path = folder / "m.onnx";
+    write_file(path, m.bytes());
+    std::optional<Graph> g = import_onnx(path);
+    const TensorPtr t = g->value(g->constants()[0]).constant;
+    g.reset();
+    views += t->is_view();
+    EXPECT_EQ(t->data<float>()[4095], 4095.f);
+  }
+  EXPECT_EQ(views, 1);
+}
+
+TEST(Import, without_an_owner_everything_is_copied) {
+  Model m = relu_model();
+  for (int pad = 0; pad < 4; ++pad)
+    m.constant("w" + std::string(size_t(pad), 'w'), floats({3}, {1, 2, 3}));
+  auto bytes = m.bytes();
+  const Graph g = import_onnx(bytes, nullptr, "bytes");
+  std::fill(bytes.begin(), bytes.end(), std::byte(0xEE));
+  for (ValueId v : g.constants())
+    EXPECT_EQ(values_of(*g.constant(v)), (std::vector<double>{1, 2, 3}));
+}
+
+// -- errors --------------------------------------------------------------------------------------
+
+TEST(ImportErrors, missing_empty_and_garbage_files) {
+  TempFolder folder;
+  expect_error([&] { import_onnx(folder / "no.onnx"); }, ErrorKind::io, {"no.onnx"});
+  expect_error([&] { import_onnx(folder.path()); }, ErrorKind::io, {"not a regular file"});
+  write_file(folder / "empty.onnx", {});
+  expect_error([&] { import_onnx(folder / "empty.onnx"); }, ErrorKind::bad_input,
+               {"empty.onnx", "not an ONNX model"});
+  const std::string garbage = "this is no model at all";
+  write_file(folder / "g.onnx", std::as_bytes(std::span(garbage.data(), garbage.size())));
+  expect_error([&] { import_onnx(folder / "g.onnx"); }, ErrorKind::bad_input,
+               {"g.onnx", "truncated or not an ONNX model"});
+  const auto bytes = relu_model().bytes();
+  write_file(folder / "t.onnx", std::span(bytes).first(bytes.size() - 5));
+  expect_error([&] { import_onnx(folder / "t.onnx"); }, ErrorKind::bad_input,
+               {"t.onnx", "truncated or not an ONNX model"});
+}
+
+TEST(ImportErrors, unsupported_operator_domain_and_opset_name_the_node) {
+  Model m = relu_model();
+  m.nodes = {node("LSTM", {"x"}, {"y"}, {}, "layer1")};
+  expect_error([&] { m.import(); }, ErrorKind::unsupported,
+               {"test.onnx: LSTM \"layer1\": operator LSTM", "opset 17", "inspect --operators"});
+  m.nodes = {node("Relu", {"x"}, {"y"}, {}, "act", "com.example")};
+  expect_error([&] { m.import(); }, ErrorKind::unsupported, {"domain com.example", "\"act\""});
+  m = relu_model();
+  m.version = 18;
+  expect_error([&] { m.import(); }, ErrorKind::unsupported, {"opset 18: 7 to 17 are supported"});
+  m.version = 0;
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"act", "opset_import"});
+  m.version = 17;
+  m.nodes = {node("ChannelAffine", {"x", "x", "x"}, {"y"})};  // not an operator of domain ""
+  expect_error([&] { m.import(); }, ErrorKind::unsupported, {"ChannelAffine"});
+}
+
+TEST(ImportErrors, broken_graphs_name_the_node) {
+  Model m = relu_model();
+  m.nodes = {node("Relu", {"nowhere"}, {"y"}, {}, "act")};
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"Relu \"act\"", "\"nowhere\""});
+  m.nodes = {node("Add", {"x", "b"}, {"a"}, {}, "one"), node("Relu", {"a"}, {"b"}, {}, "two"),
+             node("Relu", {"a"}, {"y"})};
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"cycle"});
+  m.nodes = {node("Relu", {"x"}, {"y"}), node("Neg", {"x"}, {"y"}, {}, "again")};
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"Neg \"again\"", "defined twice"});
+  m.nodes = {node("Relu", {"x"}, {"x"}, {}, "self")};
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"\"self\"", "defined twice"});
+  m.nodes = {node("Relu", {"x"}, {"z"})};
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"output \"y\"", "not defined"});
+  m.nodes = {node("Relu", {}, {"y"}, {}, "none")};
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"Relu \"none\""});
+  m.nodes = {node("Relu", {"x"}, {}, {}, "none")};
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"Relu"});
+  m.inputs = {value("x", {"2", "3"})};
+  m.nodes = {node("MatMul", {"x", "x"}, {"y"}, {}, "product")};
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"MatMul \"product\""});
+}
+
+TEST(ImportErrors, attributes_of_another_kind_subgraphs_and_unknown_ones) {
+  Model m = relu_model();
+  m.nodes = {node("LeakyRelu", {"x"}, {"y"}, {attr("alpha", i64(1))}, "act")};
+  expect_error([&] { m.import(); }, ErrorKind::unsupported, {"\"act\"", "alpha"});
+  m.nodes = {node("Relu", {"x"}, {"y"}, {attr("slope", 1.f)}, "act")};
+  expect_error([&] { m.import(); }, ErrorKind::unsupported, {"\"act\"", "slope"});
+  m.nodes = {node("If", {"x"}, {"y"}, {subgraph("then_branch")}, "branch")};
+  expect_error([&] { m.import(); }, ErrorKind::unsupported, {"If \"branch\""});
+  m.nodes = {node("Relu", {"x"}, {"y"}, {subgraph("body")}, "branch")};
+  expect_error([&] { m.import(); }, ErrorKind::unsupported, {"\"branch\"", "subgraph"});
+}
+
+TEST(ImportErrors, inputs_and_initializers_that_are_not_sound) {
+  Model m = relu_model();
+  m.inputs.push_back(value("x", {"2"}));
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"input \"x\"", "twice"});
+  m.inputs = {value("x", {"-2"})};
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"input \"x\"", "negative dimension -2"});
+  m.inputs = {value("x", {"2"}, DType(14))};
+  expect_error([&] { m.import(); }, ErrorKind::unsupported, {"input \"x\""});
+  m = relu_model();
+  m.constant("w", floats({2}, {1, 2})).constant("w", floats({2}, {1, 2}));
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"initializer \"w\"", "twice"});
+}
+
+/// A TensorProto with the given raw fields.
+std::string tensor(const std::string& name, DType type, const std::vector<i64>& dims,
+                   const std::function<void(pbf_writer&)>& rest) {
+  std::string out;
+  pbf_writer w(out);
+  w.add_packed_int64(1, dims.begin(), dims.end());
+  w.add_int32(2, int(type));
+  w.add_string(8, name);
+  rest(w);
+  return out;
+}
+
+TEST(ImportErrors, tensors_that_claim_more_than_the_file_holds) {
+  Model m = relu_model();
+  const auto with = [&](const std::string& t) {
+    m.initializers = {t};
+    m.import();
+  };
+  const auto raw = [](pbf_writer& w) { w.add_bytes(9, "12345678"); };
+  const auto nothing = [](pbf_writer&) {};
+  expect_error([&] { with(tensor("w", DType::f32, {3}, raw)); }, ErrorKind::bad_input,
+               {"tensor \"w\"", "expected 12 bytes", "found 8"});
+  expect_error([&] { with(tensor("w", DType::f32, {i64(1) << 40}, nothing)); },
+               ErrorKind::bad_input, {"tensor \"w\"", "found 0"});
+  expect_error(
+      [&] {
+        with(tensor("w", DType::f64, {i64(1) << 40, i64(1) << 40}, raw));
+      },
+      ErrorKind::bad_input, {});
+  expect_error([&] { with(tensor("w", DType::i64, {i64(1) << 60}, raw)); }, ErrorKind::bad_input,
+               {});
+  expect_error([&] { with(tensor("w", DType::f32, {-2}, raw)); }, ErrorKind::bad_input,
+               {"negative dimension"});
+  expect_error([&] { with(tensor("w", DType(14), {1}, raw)); }, ErrorKind::unsupported,
+               {"tensor \"w\"", "14"});
+  expect_error([&] { with(tensor("w", DType::none, {1}, raw)); }, ErrorKind::unsupported, {});
+  expect_error([&] { with(tensor("w", DType::string, {i64(1) << 40}, nothing)); },
+               ErrorKind::bad_input, {"found 0"});
+  expect_error(
+      [&] { with(tensor("w", DType::f32, {1}, [](pbf_writer& w) { w.add_int64(9, 5); })); },
+      ErrorKind::bad_input, {"field 9"});
+}
+
+TEST(Import, typed_fields_packed_or_not_and_any_bool_byte) {
+  Model m = relu_model();
+  m.initializers = {
+      tensor("f", DType::f32, {2},
+             [](pbf_writer& w) { w.add_float(4, 1.5f), w.add_float(4, -2.f); }),
+      tensor("i8", DType::i8, {2}, [](pbf_writer& w) { w.add_int32(5, -3), w.add_int32(5, 7); }),
+      tensor("h", DType::f16, {1}, [](pbf_writer& w) { w.add_int32(5, 0x3C00); }),
+      tensor("u", DType::u32, {1}, [](pbf_writer& w) { w.add_uint64(11, 4000000000u); }),
+      tensor("b", DType::boolean, {3}, [](pbf_writer& w) { w.add_bytes(9, "\x02\x00\xFF", 3); }),
+      tensor("d", DType::f64, {1}, [](pbf_writer& w) { w.add_double(10, 0.1); }),
+      tensor("s", DType::string, {1}, [](pbf_writer& w) { w.add_bytes(6, "text"); })};
+  const Graph g = m.import();
+  EXPECT_EQ(to_text(g),
+            "x = input f32[batch,3]\nf = const f32[2] {1.5, -2.0}\ni8 = const i8[2] {-3, 7}\n"
+            "h = const f16[1] {15360}\nu = const u32[1] {4000000000}\nb = const bool[3] {1, 0, 1}\n"
+            "d = const f64[1] {0.1}\ns = const string[1] {\"text\"}\ny = Relu(x) @\"act\"\n"
+            "output y\n");
+}
+
+// -- external data -------------------------------------------------------------------------------
+
+std::string external_tensor(i64 count, const std::string& location, const std::string& offset,
+                            const std::string& length) {
+  return tensor("w", DType::f32, {count}, [&](pbf_writer& w) {
+    for (const auto& [key, text] :
+         {std::pair("location", location), {"offset", offset}, {"length", length}}) {
+      if (text.empty()) continue;
+      pbf_writer e(w, 13);
+      e.add_string(1, key);
+      e.add_string(2, text);
+    }
+    w.add_enum(14, 1);
+  });
+}
+
+TEST(ExternalData, is_a_view_into_the_other_file) {
+  TempFolder folder;
+  std::vector<float> data = {0, 1, 2, 3, 4, 5};
+  write_file(folder / "w.bin", std::as_bytes(std::span(data)));
+  Model m = relu_model();
+  m.initializers = {external_tensor(3, "w.bin", "8", "12")};
+  write_file(folder / "m.onnx", m.bytes());
+  const Graph g = import_onnx(folder / "m.onnx");
+  const Tensor& t = *g.constant(g.constants()[0]);
+  EXPECT_TRUE(t.is_view());
+  EXPECT_EQ(values_of(t), (std::vector<double>{2, 3, 4}));
+}
+
+TEST(ExternalData, may_not_leave_the_folder_or_the_file) {
+  TempFolder outer;
+  std::filesystem::create_directories(outer / "models/sub");
+  const std::vector<float> data(6, 1.f);
+  write_file(outer / "secret.bin", std::as_bytes(std::span(data)));
+  write_file(outer / "models/w.bin", std::as_bytes(std::span(data)));
+  write_file(outer / "models/sub/w.bin", std::as_bytes(std::span(data)));
+  std::filesystem::create_directories(outer / "models2");
+  write_file(outer / "models2/w.bin", std::as_bytes(std::span(data)));
+  std::filesystem::create_symlink(outer / "secret.bin", outer / "models/link.bin");
+  std::filesystem::create_symlink(outer.path(), outer / "models/up");
+  std::filesystem::create_symlink("w.bin", outer / "models/inner.bin");
+  const auto load = [&](const std::string& location, const std::string& offset = "",
+                        const std::string& length = "24") {
+    Model m = relu_model();
+    m.initializers = {external_tensor(6, location, offset, length)};
+    write_file(outer / "models/m.onnx", m.bytes());
+    import_onnx(outer / "models/m.onnx");
+  };
+  EXPECT_NO_THROW(load("w.bin"));
+  EXPECT_NO_THROW(load("w.bin", "0", ""));
+  EXPECT_NO_THROW(load("sub/w.bin"));
+  EXPECT_NO_THROW(load("sub/../w.bin"));
+  EXPECT_NO_THROW(load("inner.bin"));
+  for (const std::string& bad :
+       {std::string("../secret.bin"), std::string("sub/../../secret.bin"),
+        (outer / "secret.bin").string(), (outer / "models/w.bin").string(), std::string("link.bin"),
+        std::string("up/secret.bin"), std::string("../models2/w.bin"), std::string("..")})
+    expect_error([&] { load(bad); }, ErrorKind::bad_input, {"tensor \"w\"", "outside"});
+  expect_error([&] { load(""); }, ErrorKind::bad_input, {"tensor \"w\""});
+  expect_error([&] { load(std::string("w.bin\0x", 7)); }, ErrorKind::bad_input, {"zero byte"});
+  expect_error([&] { load("no.bin"); }, ErrorKind::io, {"no.bin"});
+  expect_error([&] { load("sub"); }, ErrorKind::io, {"regular file"});
+  expect_error([&] { load("."); }, ErrorKind::io, {"regular file"});
+  expect_error([&] { load("w.bin", "4"); }, ErrorKind::bad_input, {"expected 24 bytes"});
+  expect_error([&] { load("w.bin", "9223372036854775807"); }, ErrorKind::bad_input, {});
+  expect_error([&] { load("w.bin", "99999999999999999999"); }, ErrorKind::bad_input, {"number"});
+  expect_error([&] { load("w.bin", "-4"); }, ErrorKind::bad_input, {"number"});
+  expect_error([&] { load("w.bin", "0", "20"); }, ErrorKind::bad_input, {"the tensor says 20"});
+  expect_error([&] { load("w.bin", "0x0"); }, ErrorKind::bad_input, {"number"});
+  Model m = relu_model();
+  m.initializers = {external_tensor(6, "w.bin", "", "24")};
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"external data"});
+}
+
+// -- functions -----------------------------------------------------------------------------------
+
+TEST(Functions, are_inlined_with_attributes_defaults_and_names_of_their_own) {
+  Model m;
+  m.inputs = {value("x", {"2"})};
+  m.outputs = {value("y", {"2"}), value("z", {"2"})};
+  m.opsets = {opset("my", 1)};
+  m.functions = {function("my", "Twice", {"a"}, {"b"},
+                          {node("LeakyRelu", {"a"}, {"t"}, {reference("alpha", "slope", 1)}),
+                           node("Add", {"t", "t"}, {"b"})},
+                          {attr("slope", 0.25f)}),
+                 function("my", "Outer", {"a"}, {"b"},
+                          {node("Twice", {"a"}, {"c"}, {reference("slope", "s", 1)}, "", "my"),
+                           node("Neg", {"c"}, {"b"})})};
+  m.nodes = {node("Twice", {"x"}, {"y"}, {}, "", "my"),
+             node("Outer", {"x"}, {"z"}, {attr("s", 0.5f)}, "", "my")};
+  const Graph g = m.import();
+  verify(g);
+  EXPECT_EQ(g.node_count(), 5);
+  const std::vector<Tensor> in = [] {
+    std::vector<Tensor> v;
+    v.push_back(floats({2}, {-4, 3}));
+    return v;
+  }();
+  const auto out = evaluate(g, in);
+  EXPECT_EQ(values_of(out[0]), (std::vector<double>{-2, 6}));
+  EXPECT_EQ(values_of(out[1]), (std::vector<double>{4, -6}));
+}
+
+TEST(Functions, that_stand_for_an_operator_become_it_and_impostors_are_inlined) {
+  Model m;
+  m.inputs = {value("x", {"1", "2"})};
+  m.outputs = {value("y", {"1", "2"})};
+  m.opsets = {opset("sinter", 1)};
+  m.constant("s", floats({2}, {2, 3})).constant("t", floats({2}, {1, 1}));
+  m.nodes = {node("ChannelAffine", {"x", "s", "t"}, {"y"}, {}, "", "sinter")};
+  const Texts inputs = {"x", "s", "t"};
+  m.functions = {function("sinter", "ChannelAffine", inputs, {"y"},
+                          {node("Mul", {"x", "s"}, {"u"}), node("Add", {"u", "t"}, {"y"})})};
+  EXPECT_EQ(op_histogram(m.import()).front().first, "ChannelAffine");
+  m.functions = {function("sinter", "ChannelAffine", inputs, {"y"},
+                          {node("Sub", {"x", "s"}, {"u"}), node("Add", {"u", "t"}, {"y"})})};
+  EXPECT_EQ(m.import().node_count(), 2);
+  m.functions.clear();  // our own operator needs no body
+  EXPECT_EQ(op_histogram(m.import()).front().first, "ChannelAffine");
+}
+
+TEST(Functions, recursion_and_expansion_without_end_are_refused) {
+  Model m;
+  m.inputs = {value("x", {"2"})};
+  m.outputs = {value("y", {"2"})};
+  m.nodes = {node("F0", {"x"}, {"y"}, {}, "", "my")};
+  m.functions = {function("my", "F0", {"a"}, {"b"}, {node("F0", {"a"}, {"b"}, {}, "", "my")})};
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"F0", "deep"});
+  m.functions.clear();
+  for (int i = 0; i < 25; ++i) {  // each calls the next one four times: 4^25 nodes
+    const std::string next = "F" + std::to_string(i + 1);
+    Texts body;
+    for (const char* out : {"b", "c", "d", "e"})
+      body.push_back(node(next, {"a"}, {out}, {}, "", "my"));
+    m.functions.push_back(function("my", "F" + std::to_string(i), {"a"}, {"b"}, body));
+  }
+  m.functions.push_back(function("my", "F25", {"a"}, {"b"}, {}));
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"F25"});
+  m.functions.back() = function("my", "F25", {"b"}, {"b"}, {});  // passes its input through
+  expect_error([&] { m.import(); }, ErrorKind::unsupported, {"expand to more than"});
+}
+
+TEST(Functions, take_no_more_than_they_declare) {
+  Model m;
+  m.inputs = {value("x", {"2"})};
+  m.outputs = {value("y", {"2"})};
+  m.functions = {function("my", "F", {"a"}, {"b"}, {node("Relu", {"a"}, {"b"})})};
+  m.nodes = {node("F", {"x", "x"}, {"y"}, {}, "call", "my")};
+  expect_error([&] { m.import(); }, ErrorKind::bad_input, {"F \"call\"", "takes 1 inputs"});
+}
+
+}  // namespace
+}  // namespace sinter
