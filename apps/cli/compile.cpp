@@ -66,12 +66,30 @@ nlohmann::ordered_json to_json(const encrypted::Explanation& e) {
 }
 
 std::string clipped(std::string text, size_t width) {
-  if (text.size() > width) text = text.substr(0, width - 3) + "...";
+  if (text.size() > width) text = "..." + text.substr(text.size() - (width - 3));
   return text;
+}
+
+/// The rows to print: all, or for a long plan the first row that leaves each level, which together
+/// are one chain from input to output.
+std::vector<encrypted::LayerRow> rows_shown(const encrypted::Explanation& e) {
+  constexpr i64 kMaxRows = 60;
+  if (std::ssize(e.layers) <= kMaxRows) return e.layers;
+  std::vector<encrypted::LayerRow> rows;
+  for (int level = e.depth; level > 0;) {
+    const auto row = std::find_if(e.layers.begin(), e.layers.end(), [&](const auto& r) {
+      return r.depth > 0 && r.level_in == level;
+    });
+    if (row == e.layers.end()) return e.layers;
+    rows.push_back(*row);
+    level -= row->depth;
+  }
+  return rows;
 }
 
 std::string layers_text(const encrypted::Explanation& e) {
   const bool costed = e.fused;
+  const std::vector<encrypted::LayerRow> rows = rows_shown(e);
   std::vector<std::string> titles = {"<layer", "<kind", "level in", "out", "depth"};
   if (costed)
     for (const char* title :
@@ -82,7 +100,7 @@ std::string layers_text(const encrypted::Explanation& e) {
     if (costed) cells.insert(cells.end(), costs.begin(), costs.end());
     table.add(std::move(cells));
   };
-  for (const encrypted::LayerRow& row : e.layers)
+  for (const encrypted::LayerRow& row : rows)
     add({clipped(row.name, 44), row.op, std::to_string(row.level_in), std::to_string(row.level_out),
          std::to_string(row.depth)},
         {row.method, count_text(row.diagonals), count_text(row.hoisted_rotations),
@@ -92,7 +110,11 @@ std::string layers_text(const encrypted::Explanation& e) {
   add({"all", "", "", "", std::to_string(e.depth)},
       {"", count_text(e.diagonals), count_text(e.hoisted_rotations), count_text(e.rotations),
        bytes_text(e.plaintext_bytes), "", seconds_text(e.seconds)});
-  return table.text();
+  std::string text = table.text();
+  if (rows.size() < e.layers.size())
+    text += fmt::format("The first layer at each level; --json lists all {}.\n",
+                        count_text(std::ssize(e.layers)));
+  return text;
 }
 
 std::string summary_text(const encrypted::Explanation& e) {

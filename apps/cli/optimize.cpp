@@ -156,7 +156,7 @@ void run_optimize(const Options& o) {
   std::string text = operators_text(report) + "\n" + passes_text(report);
   if (o.explain) text += "\n" + skips_text(report);
   if (o.verify > 0)
-    text += fmt::format("\nverified on {} random inputs against float64:\n{}\n", equality.samples,
+    text += fmt::format("\nverified on {} random inputs against float64:\n{}", equality.samples,
                         equality.text());
   if (!o.output.empty()) text += fmt::format("\nwritten to {}\n", o.output);
   print(text);
