@@ -18,7 +18,7 @@
 
 #include "passes/detail/edit.h"
 #include "passes/detail/fold.h"
-#include "passes/detail/polynomial.h"
+#include "passes/detail/fuse_polynomials.h"
 
 namespace sinter {
 namespace {

@@ -25,7 +25,7 @@
 //
 // Source: AESPA, Park et al. 2022, Hermite polynomial activation with basis-wise normalisation.
 
-#include "passes/detail/polynomial.h"
+#include "passes/detail/fuse_polynomials.h"
 
 namespace sinter {
 

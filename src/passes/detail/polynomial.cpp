@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "passes/detail/channel.h"
 #include "passes/detail/edit.h"
@@ -12,37 +11,7 @@
 namespace sinter::passes {
 namespace {
 
-constexpr size_t kWindow = 64;  // values looked at behind one root
-
-/// q[2] x^2 + q[1] x + q[0] per channel.
-struct Polynomial {
-  std::vector<double> q[3];
-  int degree = 0;      ///< as the expression is written, whatever the coefficients
-  bool has_x = false;  ///< depends on x, so it has the shape of x
-};
-
 using Maybe = std::optional<Polynomial>;
-
-bool is_expandable(Op op) {
-  switch (op) {
-    case Op::Add:
-    case Op::Sub:
-    case Op::Mul:
-    case Op::Div:
-    case Op::Neg:
-    case Op::Pow:
-    case Op::BatchNormalization:
-    case Op::ChannelAffine:
-    case Op::ChannelQuadratic:
-    case Op::Identity:
-    case Op::Dropout:
-    case Op::ConstantOfShape:
-    case Op::Expand:
-      return true;
-    default:
-      return false;
-  }
-}
 
 Polynomial constant(std::vector<double> values) {
   const size_t c = values.size();
@@ -69,9 +38,7 @@ Maybe product(const Polynomial& l, const Polynomial& r) {
   return p;
 }
 
-/// Values of the graph as polynomials in one base. Without numbers only degrees and shapes are
-/// followed (every coefficient vector is empty), which is quick and right but for what only the
-/// elements of constants can refuse.
+/// Values of the graph as polynomials in one base.
 class Interpreter {
  public:
   Interpreter(const Graph& graph, ValueId base, bool with_numbers)
@@ -263,124 +230,36 @@ class Interpreter {
   bool multiplies_ = false;
 };
 
-/// A root seen from one base.
-struct Match {
-  ValueId base;
-  Polynomial polynomial;
-  i64 nodes = 0;        ///< that the replacement erases
-  std::string refusal;  ///< why it may not be replaced; empty when it may
-  std::vector<ValueId> interior;
-};
-
-/// Non-constant values behind `root` through expandable nodes, nearest first.
-std::vector<ValueId> window(const Graph& g, ValueId root) {
-  std::vector<ValueId> found = {root};
-  std::set<ValueId> seen = {root};
-  for (size_t i = 0; i < found.size() && found.size() < kWindow; ++i) {
-    const Node* n = g.producer(found[i]);
-    if (n == nullptr || !is_expandable(n->op) || n->op == Op::ConstantOfShape) continue;
-    for (ValueId v : n->inputs)
-      if (v.valid() && g.constant(v) == nullptr && seen.insert(v).second) found.push_back(v);
-  }
-  found.erase(found.begin());
-  return found;
-}
-
-/// Why an interior value cannot vanish: an output, or read by a node outside of `erased`.
-std::string outside_use(const Graph& g, ValueId v, const std::set<NodeId>& erased) {
-  if (g.is_output(v))
-    return "an intermediate value is the graph output \"" + g.value(v).name + "\"";
-  for (NodeId reader : g.value(v).readers)
-    if (!erased.contains(reader)) return "an intermediate value is read by " + g.describe(reader);
-  return "";
-}
-
-/// The root seen from `base`, without coefficients.
-std::optional<Match> match(const Graph& g, ValueId root, ValueId base, bool quadratic) {
-  if (!channels(g.shape(base)) || *channels(g.shape(base)) < 1) return std::nullopt;
-  Interpreter interpreter(g, base, false);
-  const Maybe& p = interpreter.value(root);
-  if (!p || !p->has_x || interpreter.multiplies() != quadratic) return std::nullopt;
-  Match m{base, {}, 0, "", {}};
-  std::set<NodeId> erased;
-  for (ValueId v : interpreter.with_x())
-    if (v != base) erased.insert(g.value(v).producer);
-  m.nodes = std::ssize(erased);
-  for (ValueId v : interpreter.with_x()) {
-    if (v == base || v == root) continue;
-    m.interior.push_back(v);
-    if (m.refusal.empty()) m.refusal = outside_use(g, v, erased);
-  }
-  return m;
-}
-
-/// The base that erases most nodes, with coefficients; among the refused ones when none may be
-/// replaced.
-std::optional<Match> best_match(const Graph& g, ValueId root, bool quadratic) {
-  std::vector<Match> matches;
-  for (ValueId base : window(g, root))
-    if (std::optional<Match> m = match(g, root, base, quadratic); m && m->nodes >= 2)
-      matches.push_back(std::move(*m));
-  std::stable_sort(matches.begin(), matches.end(), [](const Match& a, const Match& b) {
-    if (a.refusal.empty() != b.refusal.empty()) return a.refusal.empty();
-    return a.nodes > b.nodes;
-  });
-  std::optional<Match> refused;
-  for (Match& m : matches) {
-    const Maybe p = Interpreter(g, m.base, true).value(root);
-    if (!p) continue;
-    m.polynomial = *p;
-    for (const auto& q : p->q)
-      if (m.refusal.empty() && !all_finite(g.dtype(m.base), q))
-        m.refusal = "a coefficient is not finite";
-    if (m.refusal.empty()) return std::move(m);
-    if (!refused) refused = std::move(m);
-  }
-  return refused;
-}
-
-void replace(Graph& g, ValueId root, const Match& m) {
-  const DType type = g.dtype(m.base);
-  const i64 rank = std::ssize(*g.shape(m.base));
-  const auto parameter = [&](int degree) {
-    return g.add_constant(channel_parameter(type, rank, m.polynomial.q[degree]));
-  };
-  const std::vector<double>& leading = m.polynomial.q[2];
-  const bool is_affine =
-      std::all_of(leading.begin(), leading.end(), [](double v) { return v == 0; });
-  std::vector<ValueId> inputs = {m.base};
-  for (int degree = is_affine ? 1 : 2; degree >= 0; --degree) inputs.push_back(parameter(degree));
-  const std::string name = g.producer(root)->name;
-  const NodeId fused = g.add_node(is_affine ? Op::ChannelAffine : Op::ChannelQuadratic,
-                                  std::move(inputs), {}, {}, name);
-  replace_and_erase(g, root, g.node(fused).outputs[0]);
-}
-
 }  // namespace
 
-PassStats fuse_polynomials(Graph& graph, bool quadratic) {
-  PassStats stats;
-  std::set<ValueId> reported;  // inside a match that was refused as a whole
-  const std::vector<NodeId> order = graph.topological_order();
-  for (auto it = order.rbegin(); it != order.rend(); ++it) {
-    if (!graph.alive(*it) || !is_expandable(graph.node(*it).op)) continue;
-    const ValueId root = graph.node(*it).outputs[0];
-    if (graph.use_count(root) == 0) continue;
-    const DType type = graph.dtype(root);
-    if (!is_float(type)) continue;
-    const std::optional<Match> m = best_match(graph, root, quadratic);
-    if (!m) continue;
-    std::string refusal = m->refusal;
-    if (!is_foldable(type)) refusal = "element type " + std::string(name(type)) + " is left alone";
-    if (refusal.empty()) {
-      replace(graph, root, *m);
-      ++stats.changed;
-    } else {
-      if (!reported.contains(root)) stats.skipped.push_back({graph.describe(*it), refusal});
-      reported.insert(m->interior.begin(), m->interior.end());
-    }
+bool is_expandable(Op op) {
+  switch (op) {
+    case Op::Add:
+    case Op::Sub:
+    case Op::Mul:
+    case Op::Div:
+    case Op::Neg:
+    case Op::Pow:
+    case Op::BatchNormalization:
+    case Op::ChannelAffine:
+    case Op::ChannelQuadratic:
+    case Op::Identity:
+    case Op::Dropout:
+    case Op::ConstantOfShape:
+    case Op::Expand:
+      return true;
+    default:
+      return false;
   }
-  return stats;
+}
+
+Interpretation interpret(const Graph& graph, ValueId value, ValueId base, bool with_numbers) {
+  Interpreter interpreter(graph, base, with_numbers);
+  Interpretation result;
+  result.polynomial = interpreter.value(value);
+  result.with_x = interpreter.with_x();
+  result.multiplies = interpreter.multiplies();
+  return result;
 }
 
 }  // namespace sinter::passes

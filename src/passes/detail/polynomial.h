@@ -11,23 +11,34 @@
 // Coefficients are exact up to double rounding, one triple a channel. A value that depends on x has
 // the shape of x: constants take part only when they broadcast into it, by symbolic equality, so
 // ones of shape Shape(x) are one constant per channel even when the batch is a symbol.
-//
-// A root may be replaced by one node when every value between x and it has no other reader, and
-// this saves at least one node.
 #pragma once
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "passes/passes.h"
+#include "graph/graph.h"
 
 namespace sinter::passes {
 
-/// Replaces the largest per-channel polynomials by one node each, roots nearest to the outputs
-/// first. With `quadratic`, those that multiply two values depending on x: ChannelQuadratic, or
-/// ChannelAffine when the leading coefficients are all zero. Without, those that do not:
-/// ChannelAffine.
-/// cost  for each candidate root, bounded by the square of a window of 64 values before it
-PassStats fuse_polynomials(Graph& graph, bool quadratic);
+/// q[2] x^2 + q[1] x + q[0] per channel.
+struct Polynomial {
+  std::vector<double> q[3];
+  int degree = 0;      ///< as the expression is written, whatever the coefficients
+  bool has_x = false;  ///< depends on x, so it has the shape of x
+};
+
+/// A value seen from a base.
+struct Interpretation {
+  std::optional<Polynomial> polynomial;  ///< nullopt when it is none
+  std::vector<ValueId> with_x;           ///< values met that depend on x, x itself included
+  bool multiplies = false;               ///< two values that depend on x are multiplied
+};
+
+/// The operators that interpret() looks through.
+bool is_expandable(Op op);
+
+/// `value` as a polynomial in `base`, whose number of channels must be known (channels()).
+/// Without numbers only degrees and shapes are followed and every coefficient vector is empty:
+/// quick, and right but for what only the elements of constants can refuse.
+Interpretation interpret(const Graph& graph, ValueId value, ValueId base, bool with_numbers);
 
 }  // namespace sinter::passes
