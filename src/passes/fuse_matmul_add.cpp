@@ -5,10 +5,9 @@
 //   after    y = Gemm(a, b, c)
 //
 // Either order of the operands of Add; c need not be a constant. Legality: both factors have rank
-// 2 and a float type; c broadcasts into [M,N] without enlarging it: [], [1], [N], [1,N], and [M,1]
-// or [M,N] when M is the same expression.
-// Left alone (counted as skipped): the product has another reader; c would enlarge it. The sum is
-// the same but for the kernel that takes it (E2).
+// 2 and type f32 or f64; c broadcasts into [M,N] without enlarging it: [], [1], [N], [1,N], and
+// [M,1] or [M,N] when M is the same expression. Left alone (counted as skipped): the product has
+// another reader; c would enlarge it. The sum is the same but for the kernel that takes it (E2).
 
 #include "passes/detail/edit.h"
 #include "passes/passes.h"
@@ -23,7 +22,7 @@ int product_operand(const Graph& g, const Node& add) {
   for (int i : {0, 1}) {
     const Node* product = g.producer(add.inputs[size_t(i)]);
     if (product != nullptr && product->op == Op::MatMul && has_rank_two(g, product->inputs[0]) &&
-        has_rank_two(g, product->inputs[1]) && is_float(g.dtype(product->inputs[0])))
+        has_rank_two(g, product->inputs[1]) && passes::is_foldable(g.dtype(product->inputs[0])))
       return i;
   }
   return -1;
