@@ -37,6 +37,8 @@ constexpr Hint kHints[] = {
     {"optimize", ErrorKind::bad_argument, "`sinter optimize --list` lists the passes"},
     {"compile", ErrorKind::out_of_levels,
      "`sinter compile ... --explain` without -o prints the level table of this network"},
+    {"compile", ErrorKind::bad_input, "check the model and the values of the --data file"},
+    {"compile", ErrorKind::unsupported, "docs/encrypted.md says what has an encrypted form"},
     {"compile", ErrorKind::bad_argument,
      "the parameters are those of the --config file; docs/cli.md describes its keys"},
     {"keygen", ErrorKind::bad_argument, "`sinter keygen --help` shows the options"},
@@ -65,6 +67,18 @@ void report(const std::string& verb, ErrorKind kind, std::string message) {
     }
 }
 
+/// CLI11 answers an unknown command with "a subcommand is required"; this names it.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& e, const std::string& verb,
+                          int argc, char** argv) {
+  if (!verb.empty()) return e.what();
+  std::string names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  if (argc > 1 && argv[1][0] != '-')
+    return fmt::format("unknown command '{}': expected one of {}", argv[1], names);
+  return argc > 1 ? e.what() : fmt::format("expected a command: one of {}", names);
+}
+
 int parse_and_run(CLI::App& app, int argc, char** argv) {
   std::string verb;
   const auto name_verb = [&] {
@@ -76,7 +90,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     name_verb();
-    fmt::print(stderr, "sinter: error: {}\n", e.what());
+    fmt::print(stderr, "sinter: error: {}\n", usage_message(app, e, verb, argc, argv));
     fmt::print(stderr, "sinter: hint: `sinter {}--help` shows the options and an example\n",
                verb.empty() ? "" : verb + " ");
     return kUsageError;

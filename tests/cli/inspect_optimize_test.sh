@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# inspect and optimize on a small model: tables, text form, report, verification, JSON.
+. "$(dirname "$0")/../support/cli.sh"
+tiny good
+shows "[N,1,8,8]" "$sinter" inspect good.onnx
+shows "AveragePool" "$sinter" inspect good.onnx
+shows "y = Gemm(" "$sinter" inspect good.onnx --text
+shows "verified on 4 random inputs" "$sinter" optimize good.onnx -o fused.onnx --verify 4 \
+  --report r.json --explain
+shows "y" "$sinter" inspect fused.onnx
+for command in "inspect good.onnx" "inspect --operators" "optimize good.onnx" "optimize --list" \
+  "optimize good.onnx --skip fuse_herpn,fold_constants"; do
+  # shellcheck disable=SC2086
+  "$sinter" $command --json | "$python" -c "import json, sys; json.load(sys.stdin)" || fail "$command: JSON"
+done
+"$python" -c "
+import json
+r = json.load(open('r.json'))
+assert r['verification']['accepted'], r
+assert r['nodes_after'] <= r['nodes_before'], r
+assert r['operators_before'] == {'Conv': 1, 'Mul': 1, 'AveragePool': 1, 'Flatten': 1, 'Gemm': 1}, r
+"
+"$sinter" optimize good.onnx --only eliminate_dead_nodes --json |
+  "$python" -c "import json, sys; assert [p['name'] for p in json.load(sys.stdin)['passes']] == ['eliminate_dead_nodes']"
+"$sinter" optimize fused.onnx --json | "$python" -c "
+import json, sys
+r = json.load(sys.stdin)
+assert sum(p['changed'] for p in r['passes']) == 0, 'the fused model changes again'"

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Keys and ciphertexts that belong to another program or another client.
+. "$(dirname "$0")/../support/cli.sh"
+encrypted_net
+sed 's/log_scale: 35/log_scale: 34/' scheme.yaml >scheme34.yaml
+"$sinter" compile good.onnx --data data.npy --config scheme34.yaml -o net34.sinter >/dev/null
+refused 11 "client.key" "$sinter" encrypt net34.sinter --key client.key --input image.npy -o x.ct
+refused 11 "server.keys" "$sinter" infer net34.sinter --keys server.keys input.ct -o x.ct
+refused 11 "client.key" "$sinter" decrypt net34.sinter --key client.key output.ct -o x.npy
+refused 11 "client.key" "$sinter" infer net.sinter --keys client.key input.ct -o x.ct
+refused 11 "server.keys" "$sinter" decrypt net.sinter --key server.keys output.ct -o x.npy
+"$sinter" keygen net.sinter --secret other.key --eval other.keys >/dev/null
+refused 10 "decrypts to noise" "$sinter" decrypt net.sinter --key other.key output.ct -o x.npy
+"$sinter" infer net.sinter --keys other.keys input.ct -o mixed.ct >/dev/null
+refused 10 "decrypts to noise" "$sinter" decrypt net.sinter --key client.key mixed.ct -o x.npy
+refused 10 "expected a result of this program" "$sinter" decrypt net.sinter --key client.key input.ct
+refused 10 "level" "$sinter" infer net.sinter --keys server.keys output.ct -o x.ct
