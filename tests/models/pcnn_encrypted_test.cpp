@@ -142,7 +142,7 @@ TEST(PcnnEncrypted, encrypted_logits_agree_with_float32_to_a_thousandth) {
                 double(peak_memory_bytes()) / double(1 << 30));
     EXPECT_EQ(argmax(found), argmax(expected));
     EXPECT_LE(relative, 1e-3);
-    EXPECT_LE(cpu, 60);
+    EXPECT_LE(cpu, 30);
   }
 }
 
