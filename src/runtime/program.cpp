@@ -126,22 +126,31 @@ void infer_and_fold(Graph& graph) {
   }
 }
 
+/// The nodes that an output needs, depth first: a branch is finished before the next one begins, so
+/// that less is live at a time than in the order of the ids.
 std::vector<NodeId> needed_nodes(const Graph& graph) {
-  NodeMap<char> needed;
-  std::vector<ValueId> todo;
-  for (const GraphOutput& out : graph.outputs()) todo.push_back(out.value);
-  while (!todo.empty()) {
-    const ValueId id = todo.back();
-    todo.pop_back();
-    if (!id.valid() || !graph.value(id).producer.valid()) continue;
-    const NodeId node = graph.value(id).producer;
-    if (needed[node]) continue;
-    needed[node] = 1;
-    for (ValueId in : graph.node(node).inputs) todo.push_back(in);
+  std::vector<NodeId> order, path;
+  NodeMap<char> seen, done;
+  for (const GraphOutput& out : graph.outputs()) {
+    path.push_back(graph.value(out.value).producer);
+    while (!path.empty()) {
+      const NodeId node = path.back();
+      if (!node.valid() || done[node]) {
+        path.pop_back();
+        continue;
+      }
+      if (seen[node]) {  // its inputs are done
+        done[node] = 1;
+        order.push_back(node);
+        path.pop_back();
+        continue;
+      }
+      seen[node] = 1;
+      const std::vector<ValueId>& inputs = graph.node(node).inputs;
+      for (auto in = inputs.rbegin(); in != inputs.rend(); ++in)
+        if (in->valid()) path.push_back(graph.value(*in).producer);
+    }
   }
-  std::vector<NodeId> order;
-  for (NodeId node : graph.topological_order())
-    if (needed[node]) order.push_back(node);
   return order;
 }
 

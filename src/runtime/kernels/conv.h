@@ -25,6 +25,10 @@ struct ConvShape {
   i64 depth() const { return channels * taps(); }  ///< products added into one output
   i64 in_plane() const { return in_h * in_w; }
   i64 out_plane() const { return out_h * out_w; }
+  /// 1x1 without stride or padding: a plain matrix product.
+  bool is_pointwise() const {
+    return taps() == 1 && stride_h == 1 && stride_w == 1 && out_plane() == in_plane();
+  }
 };
 
 /// A prepared convolution: weights packed, tiles chosen.
@@ -47,7 +51,7 @@ class ConvPlan {
 
 std::unique_ptr<ConvPlan> plan_conv_direct(const ConvShape& shape, const float* weight, Isa isa);
 std::unique_ptr<ConvPlan> plan_conv_im2col(const ConvShape& shape);
-/// True where the direct way was measured to be the faster one (docs/runtime.md).
+/// True where the direct way was measured to be the faster one (docs/runtime.md, section 4).
 bool prefers_direct(const ConvShape& shape, Isa isa);
 
 /// Conv of rank 3 or 4.
