@@ -19,12 +19,14 @@ class ProgressBar {
 
   /// A callback for the library; valid as long as this object. Empty when nothing would be drawn.
   Progress callback();
+  /// A `done` below the last one begins a new phase: the time left is that of the phase.
   void update(i64 done, i64 total, std::string_view what);
 
  private:
   std::string title_;
   Timer timer_;
-  double drawn_at_ = 0;
+  double drawn_at_ = 0, phase_start_ = 0;
+  i64 last_done_ = 0;
   bool terminal_, drawn_ = false;
 };
 
