@@ -244,6 +244,7 @@ class Exporter {
     while (names_taken_.lower_bound(scope) != names_taken_.end() &&
            names_taken_.lower_bound(scope)->rfind(scope, 0) == 0)
       scope += "/";  // no name of the graph begins so
+    names_taken_.insert(scope);
     write_body(w, n.op, in, y, scope, 1);
   }
 
