@@ -64,14 +64,14 @@ int levels_that_fit(const SchemeOptions& scheme, i64 log_n) {
 
 std::vector<int> unmerged_depths(const StageGraph& graph) {
   std::vector<int> depth = merged_depths(graph);
+  std::vector<bool> by_client(depth.size(), false);
   for (size_t k = 0; k < depth.size(); ++k) {
     const Stage& s = graph.stages[k];
+    by_client[k] = s.kind == StageKind::input;
     if (s.kind != StageKind::linear) continue;
-    const bool free = std::all_of(s.terms.begin(), s.terms.end(), is_free_term);
-    const bool by_client = s.terms.size() == 1 && s.bias.empty() &&
-                           is_selection(*s.terms[0].matrix) &&
-                           graph.stages[size_t(s.terms[0].value)].kind == StageKind::input;
-    if (free || by_client) depth[k] = 0;
+    by_client[k] = s.terms.size() == 1 && s.bias.empty() && is_selection(*s.terms[0].matrix) &&
+                   by_client[size_t(s.terms[0].value)];
+    if (by_client[k] || std::all_of(s.terms.begin(), s.terms.end(), is_free_term)) depth[k] = 0;
   }
   return depth;
 }
