@@ -75,6 +75,22 @@ TEST_P(ReduceOnIsa, every_set_of_neighbouring_axes_matches_the_reference) {
       }
 }
 
+// A kept axis between reduced ones: the reference, or a kernel that knows the axis has size 1.
+TEST_P(ReduceOnIsa, axes_apart_match_the_reference) {
+  for (const Dims& dims : {Dims{4, 3, 5, 7}, Dims{4, 1, 5, 1}})
+    for (const std::vector<i64>& axes : {std::vector<i64>{0, 2}, {1, 3}, {0, 3}, {-1, 0, 1}}) {
+      SCOPED_TRACE(to_text(dims) + " over " + to_text(axes));
+      Rng rng(base_seed());
+      OpCase c{Op::ReduceMean, {{"axes", axes}}};
+      c.inputs.push_back(random_f32(rng, dims));
+      ThreadPool pool(1);
+      const std::vector<Tensor> inputs = free_inputs(c);
+      const Tensor got =
+          std::move(Executor(Program::compile(graph_of(c), {}, GetParam()), pool).run(inputs)[0]);
+      expect_within(got, run_wide(c)[0], run_wide(c, true)[0], double(c.inputs[0].size()));
+    }
+}
+
 TEST_P(ReduceOnIsa, global_average_pool_matches_the_reference) {
   for (const Dims& dims : {Dims{2, 3, 5}, Dims{2, 3, 7, 9}, Dims{1, 2, 2, 3, 4}}) {
     Rng rng(base_seed());

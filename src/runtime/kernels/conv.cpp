@@ -26,8 +26,11 @@ ConvShape conv_shape(const KernelSite& site) {
 }  // namespace
 
 bool prefers_direct(const ConvShape& s, Isa isa) {
-  if (isa == Isa::scalar) return s.filters == 1;  // BLAS brings its own vectors
-  return s.out_w >= 4 && s.depth() <= 1152 && s.filters <= 32;
+  if (s.filters == 1) return true;          // a product of one row has nothing to reuse
+  if (isa == Isa::scalar) return false;     // BLAS brings its own vectors
+  if (s.is_pointwise()) return false;       // and needs no columns here
+  const i64 lanes = (s.out_w + 7) / 8 * 8;  // of vectors that cover a row
+  return s.depth() <= 600 || (s.depth() <= 1152 && 4 * s.out_w >= 3 * lanes);
 }
 
 PreparedKernel prepare_conv(const KernelSite& site) {

@@ -19,13 +19,11 @@ constexpr i64 kColumnBytes = i64(512) << 10;
 class Im2colPlan : public ConvPlan {
  public:
   explicit Im2colPlan(const ConvShape& shape) : s_(shape) {
-    pointwise_ =
-        s_.taps() == 1 && s_.stride_h == 1 && s_.stride_w == 1 && s_.out_plane() == s_.in_plane();
     const i64 wanted = kColumnBytes / (4 * s_.depth()) / 16 * 16;
     tile_ = std::min(s_.out_plane(), std::max<i64>(wanted, 64));
   }
 
-  i64 scratch_bytes() const override { return pointwise_ ? 0 : 4 * s_.depth() * tile_; }
+  i64 scratch_bytes() const override { return s_.is_pointwise() ? 0 : 4 * s_.depth() * tile_; }
   i64 packed_bytes() const override { return 0; }
 
   void run(ThreadPool& pool, const float* x, const float* weight, const float* bias, float* y,
@@ -39,7 +37,7 @@ class Im2colPlan : public ConvPlan {
       for (i64 o = 0; bias && o < s_.filters; ++o)
         std::fill_n(to + o * s_.out_plane(), count, bias[group * s_.filters + o]);
       MatrixView columns{from + first, s_.in_plane()};
-      if (!pointwise_) {
+      if (!s_.is_pointwise()) {
         float* gathered = reinterpret_cast<float*>(scratch + worker * scratch_stride);
         gather(from, first, count, gathered);
         columns = {gathered, count};
@@ -88,7 +86,6 @@ class Im2colPlan : public ConvPlan {
   }
 
   ConvShape s_;
-  bool pointwise_ = false;
   i64 tile_ = 1;
 };
 
