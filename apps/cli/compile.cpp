@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "cli/config.h"
+#include "cli/files.h"
 #include "cli/progress_bar.h"
 #include "cli/table.h"
 #include "cli/tensor_io.h"
@@ -158,6 +159,7 @@ void run_compile(const Options& o) {
           "compile: expected -o FILE, or --explain to see the plan only");
   require(o.output.empty() || !o.no_fuse, ErrorKind::bad_argument,
           "compile: --no-fuse shows a plan only: expected no -o");
+  if (!o.output.empty()) require_output(o.output, {o.model, o.data, o.config});
   const Graph graph = import_onnx(o.model);
   const Config config = o.config.empty() ? Config() : read_config(o.config);
   const std::vector<Tensor> data = read_calibration(graph, o, config);

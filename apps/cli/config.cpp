@@ -89,6 +89,7 @@ void read_secret(const Where& at, encrypted::SchemeOptions& scheme) {
   }
   if (!at.node.IsMap()) at.bad("expected ternary or {hamming: weight}", at.found());
   scheme.secret = ckks::SecretKind::sparse;
+  if (at.node.size() == 0) at.bad("expected ternary or {hamming: weight}, found an empty map");
   read_map(at, {{"hamming", [&](const Where& w) { scheme.hamming_weight = w.integer(); }}});
 }
 
@@ -97,6 +98,21 @@ void read_security(const Where& at, encrypted::SchemeOptions& scheme) {
   if (text != "128" && text != "none_for_tests")
     at.bad("expected 128 or none_for_tests", at.found());
   scheme.security = text == "128" ? ckks::Security::bits128 : ckks::Security::none_for_tests;
+}
+
+/// A message at q_0 needs room for its sign and for values above one.
+void check_room(const Where& at, const encrypted::SchemeOptions& scheme) {
+  const bool is_chain = !scheme.log_q.empty();
+  const int log_q0 = is_chain ? scheme.log_q[0] : scheme.log_q0;
+  if (i64(log_q0) < i64(scheme.log_scale) + 2)
+    at.bad(is_chain ? "the first of log_q" : "log_q0", " is ", log_q0, ", log_scale is ",
+           scheme.log_scale, ": expected a first prime of at least log_scale + 2 bits");
+}
+
+double read_scale(const Where& at) {
+  const double scale = at.number();
+  if (scale == 0) at.bad("expected a number other than 0", at.found());
+  return scale;
 }
 
 void read_flag(const Where& at, bool& flag) { flag = at.as<bool>("true or false"); }
@@ -124,12 +140,16 @@ Config read_config(const std::filesystem::path& path) {
       {"secret", [&](const Where& w) { read_secret(w, s); }},
       {"security", [&](const Where& w) { read_security(w, s); }}};
   const std::vector<KeyRow> input_keys = {
-      {"scale", [&](const Where& w) { config.input.scale = w.number(); }},
+      {"scale", [&](const Where& w) { config.input.scale = read_scale(w); }},
       {"offset", [&](const Where& w) { config.input.offset = w.number(); }}};
   const std::vector<KeyRow> compile_keys = {
       {"margin", [&](const Where& w) { config.margin = w.number(); }},
       {"pay_for_affine", [&](const Where& w) { read_flag(w, config.pay_for_affine); }}};
-  read_map({file, root, "file"}, {{"ckks", [&](const Where& w) { read_map(w, ckks_keys); }},
+  read_map({file, root, "file"}, {{"ckks",
+                                   [&](const Where& w) {
+                                     read_map(w, ckks_keys);
+                                     check_room(w, s);
+                                   }},
                                   {"input", [&](const Where& w) { read_map(w, input_keys); }},
                                   {"compile", [&](const Where& w) { read_map(w, compile_keys); }}});
   return config;

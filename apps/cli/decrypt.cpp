@@ -24,6 +24,10 @@ namespace sinter::cli {
 namespace {
 
 constexpr i64 kMaxClasses = 1000;
+/// Source: Li and Micciancio 2021, IND-CPA-D; docs/security.md.
+constexpr std::string_view kWarning =
+    "Keep these numbers to yourself: published with the ciphertext they help to find the key "
+    "(docs/security.md).";
 
 struct Options {
   std::string program, key, input, output, labels;
@@ -47,7 +51,8 @@ std::vector<double> real_slots(const ckks::Context& context, const ckks::Plainte
   const double limit = 0x1p-6 * std::max(1.0, std::sqrt(real / n));
   require(std::sqrt(imaginary / n) < limit, ErrorKind::bad_argument, name,
           ": decrypts to noise: this key, or the keys of the server, are not the ones of this "
-          "ciphertext");
+          "ciphertext; or the parameters leave too little precision, or the input was far outside "
+          "the range of the calibration data");
   return values;
 }
 
@@ -63,7 +68,7 @@ void check_result(const encrypted::EncryptedProgram& program, const ckks::Cipher
 
 void run_decrypt(const Options& o) {
   const Timer timer;
-  if (!o.output.empty()) require_writable(o.output);
+  if (!o.output.empty()) require_output(o.output, {o.program, o.key, o.input, o.labels});
   const LoadedProgram loaded = read_program(o.program);
   const encrypted::EncryptedProgram& program = *loaded.program;
   const ckks::Context& context = *loaded.context;
@@ -76,14 +81,15 @@ void run_decrypt(const Options& o) {
       real_slots(context, ckks::decrypt(context, secret, ciphertext), o.input);
   const Tensor result = encrypted::unpack_output(program, slots);
   if (!o.output.empty()) write_npy(o.output, result);
+  warn_if_insecure(context.params());
 
   const bool scores =
       result.dtype() == DType::f32 && result.size() > 1 && result.size() <= kMaxClasses;
   if (o.json) {
-    nlohmann::ordered_json json = {{"input", o.input},
-                                   {"name", program.output_name},
-                                   {"shape", result.dims()},
-                                   {"seconds", timer.wall_s()}};
+    nlohmann::ordered_json json = {
+        {"input", o.input},       {"name", program.output_name},
+        {"shape", result.dims()}, {"security", context.params().security_text()},
+        {"warning", kWarning},    {"seconds", timer.wall_s()}};
     if (scores) json["result"] = scores_json(result.data<float>(), names);
     return print(json.dump(2) + "\n");
   }
@@ -94,9 +100,7 @@ void run_decrypt(const Options& o) {
     text += "\n";
   }
   if (!o.output.empty()) text += fmt::format("written to {}\n", o.output);
-  print(text +
-        "Keep these numbers to yourself: published with the ciphertext they help to find the "
-        "key\n(docs/security.md).\n");
+  print(text + std::string(kWarning) + "\n");
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ Tensor read_image(const encrypted::EncryptedProgram& program, const Options& o) 
 
 void run_encrypt(const Options& o) {
   const Timer timer;
-  require_writable(o.output);
+  require_output(o.output, {o.program, o.key, o.input});
   const LoadedProgram loaded = read_program(o.program);
   const encrypted::EncryptedProgram& program = *loaded.program;
   const ckks::Context& context = *loaded.context;
@@ -52,11 +52,13 @@ void run_encrypt(const Options& o) {
   ring::SecretRng rng;
   const ckks::Ciphertext ciphertext = ckks::encrypt_symmetric(context, secret, plaintext, rng);
   const i64 bytes = write_ciphertext(context, ciphertext, o.output);
+  warn_if_insecure(context.params());
   if (o.json)
     return print(nlohmann::ordered_json{{"input", o.input},
                                         {"output", o.output},
                                         {"bytes", bytes},
                                         {"level", ciphertext.level()},
+                                        {"security", context.params().security_text()},
                                         {"seconds", timer.wall_s()}}
                      .dump(2) +
                  "\n");

@@ -1,12 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/files.h"
 
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "ckks/serialize.h"
 #include "encrypted/serialize.h"
 
 namespace sinter::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// `path` without links, "." and "..". A link whose target is missing is followed too: the file
+/// that would be read through it later is the target.
+fs::path resolved(fs::path path) {
+  constexpr int kMaxLinks = 40;  // of a chain; a longer one is a loop
+  std::error_code error;
+  path = fs::absolute(path, error);
+  for (int i = 0; i < kMaxLinks && fs::is_symlink(path, error); ++i)
+    path = path.parent_path() / fs::read_symlink(path, error);
+  const fs::path canonical = fs::weakly_canonical(path, error);
+  return error ? path.lexically_normal() : canonical;
+}
+
+}  // namespace
 
 LoadedProgram read_program(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
@@ -28,13 +50,52 @@ i64 write_ciphertext(const ckks::Context& context, const ckks::Ciphertext& ciphe
   return std::ssize(bytes);
 }
 
-void require_writable(const std::filesystem::path& path) {
+bool is_same_file(const fs::path& a, const fs::path& b) {
   std::error_code error;
-  require(!std::filesystem::is_directory(path, error), ErrorKind::io, path.string(),
+  if (fs::exists(a, error) && fs::exists(b, error)) return fs::equivalent(a, b, error);
+  return resolved(a) == resolved(b);
+}
+
+void refuse_same_file(const fs::path& output, const std::vector<std::string>& inputs) {
+  for (const std::string& input : inputs)
+    require(input.empty() || !is_same_file(output, input), ErrorKind::bad_argument, output.string(),
+            ": names the same file as ", input, ": expected an output that is no input");
+}
+
+void refuse_secret_key(const fs::path& path) {
+  constexpr i64 kPrefix = 16;  // magic, version, kind
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return;
+  std::string head(size_t(kPrefix), '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(head.data(), kPrefix);
+  if (file.gcount() < kPrefix || !head.starts_with("SNTRCKKS")) return;
+  ByteReader in(std::as_bytes(std::span(head)).subspan(12), path.string());
+  require(in.u32_() != u32(ckks::ObjectKind::secret_key), ErrorKind::bad_argument, path.string(),
+          ": holds a secret key, which cannot be made again: choose another name");
+}
+
+void require_writable(const fs::path& path) {
+  std::error_code error;
+  require(!fs::is_directory(path, error), ErrorKind::io, path.string(),
           ": cannot write: it is a folder");
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  require(std::filesystem::is_directory(folder, error), ErrorKind::io, path.string(),
+  require(!fs::exists(path, error) || fs::is_regular_file(path, error), ErrorKind::io,
+          path.string(), ": cannot write: it is not a regular file");
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  require(fs::is_directory(folder, error), ErrorKind::io, path.string(),
           ": cannot write: ", folder.string(), " is not a folder");
+  const AtomicFile probe(path);  // never committed
+}
+
+void require_output(const fs::path& path, const std::vector<std::string>& inputs) {
+  refuse_same_file(path, inputs);
+  refuse_secret_key(path);
+  require_writable(path);
+}
+
+void warn_if_insecure(const ckks::CkksParams& params) {
+  if (params.options().security == ckks::Security::bits128) return;
+  fmt::print(stderr, "sinter: warning: {}\n", params.security_text());
 }
 
 }  // namespace sinter::cli

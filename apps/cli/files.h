@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of encrypted inference that both sides read: programs, and the folders results go to.
+// Files of the commands: programs and ciphertexts, which both sides read, and the rules for what
+// may be written where. A result never replaces one of the files it was made from, nor a secret
+// key.
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "ckks/ciphertext.h"
 #include "ckks/context.h"
@@ -25,8 +29,27 @@ ckks::Ciphertext read_ciphertext(const ckks::Context& context, const std::filesy
 i64 write_ciphertext(const ckks::Context& context, const ckks::Ciphertext& ciphertext,
                      const std::filesystem::path& path);
 
-/// throws  Error(io) now when nothing could be written at `path` later: its folder is missing, is
-///         no folder, or `path` is a folder. Saves minutes of work whose result has no place.
+/// Whether both paths lead to one file, which need not exist yet: relative, absolute and symbolic
+/// links are followed.
+bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b);
+
+/// Empty inputs stand for options that were not given and are passed over.
+/// throws  Error(bad_argument) naming both when `output` is one of `inputs`
+void refuse_same_file(const std::filesystem::path& output, const std::vector<std::string>& inputs);
+
+/// throws  Error(bad_argument) when a saved secret key lies at `path`, judged by its header
+void refuse_secret_key(const std::filesystem::path& path);
+
+/// Tries it: makes a temporary file beside `path` and removes it again. Saves minutes of work whose
+/// result has no place.
+/// throws  Error(io) when nothing could be written at `path` later: its folder is missing, is no
+///         folder or is closed to us, or `path` exists and is not a regular file
 void require_writable(const std::filesystem::path& path);
+
+/// What every command asks before it works: the three checks above.
+void require_output(const std::filesystem::path& path, const std::vector<std::string>& inputs);
+
+/// Parameters without a security claim are said to be so on stderr.
+void warn_if_insecure(const ckks::CkksParams& params);
 
 }  // namespace sinter::cli

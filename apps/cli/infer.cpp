@@ -42,10 +42,12 @@ std::vector<std::filesystem::path> output_paths(const Options& o) {
           " ciphertexts and ", o.outputs.size(),
           " outputs: expected one -o per ciphertext, or one existing folder");
   for (size_t i = 0; i < paths.size(); ++i) {
-    require_writable(paths[i]);
+    std::vector<std::string> files = o.inputs;
+    files.insert(files.end(), {o.program, o.keys});
+    require_output(paths[i], files);
     for (size_t j = 0; j < i; ++j)
-      require(paths[i] != paths[j], ErrorKind::bad_argument, "infer: two results would go to ",
-              paths[i].string(), ": expected different names");
+      require(!is_same_file(paths[i], paths[j]), ErrorKind::bad_argument,
+              "infer: two results would go to ", paths[i].string(), ": expected different names");
   }
   return paths;
 }
@@ -81,6 +83,8 @@ void run_infer(const Options& o) {
                                {"bytes", bytes},
                                {"seconds", timer.wall_s()}});
   }
+  warn_if_insecure(context.params());
+  json["security"] = context.params().security_text();
   json["peak_memory_bytes"] = peak_memory_bytes();
   if (o.json) return print(json.dump(2) + "\n");
   print(table.text() + fmt::format("keys loaded in {}, {} threads, peak memory {}\n",

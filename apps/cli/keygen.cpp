@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // sinter keygen: the client's secret key and the evaluation keys that a program's server needs.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -44,14 +49,74 @@ class PrivateFiles {
   mode_t before_;
 };
 
-void run_keygen(const Options& o) {
-  require(std::filesystem::path(o.secret).lexically_normal() !=
-              std::filesystem::path(o.eval).lexically_normal(),
-          ErrorKind::bad_argument, "keygen: --secret and --eval name the same file ", o.eval);
+/// Bytes that are overwritten when they are no longer needed.
+class WipedBytes {
+ public:
+  explicit WipedBytes(std::vector<std::byte> bytes) : bytes_(std::move(bytes)) {}
+  ~WipedBytes() { ring::wipe({reinterpret_cast<signed char*>(bytes_.data()), bytes_.size()}); }
+  WipedBytes(const WipedBytes&) = delete;
+  WipedBytes& operator=(const WipedBytes&) = delete;
+
+  std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+/// A name beside `path` that nobody else has; its file is removed at the end unless moved away.
+class SpareName {
+ public:
+  explicit SpareName(const std::string& path) : name_(path + ".XXXXXX") {
+    const int fd = ::mkostemp(name_.data(), O_CLOEXEC);
+    require(fd >= 0, ErrorKind::io, path, ": cannot write: ", std::strerror(errno));
+    ::close(fd);
+  }
+  ~SpareName() { ::unlink(name_.c_str()); }
+  SpareName(const SpareName&) = delete;
+  SpareName& operator=(const SpareName&) = delete;
+
+  const std::string& name() const { return name_; }
+
+ private:
+  std::string name_;
+};
+
+void move_file(const std::string& from, const std::string& to) {
+  require(::rename(from.c_str(), to.c_str()) == 0, ErrorKind::io, to,
+          ": cannot write: ", std::strerror(errno));
+}
+
+/// Puts both files in place, or neither: when the secret key cannot be put in its place, the
+/// evaluation keys that were there before come back.
+void commit(AtomicFile& secret, const Options& o, const SpareName& eval) {
+  const SpareName spare(o.eval);
+  std::error_code error;
+  const bool had_keys = std::filesystem::exists(o.eval, error);
+  if (had_keys) move_file(o.eval, spare.name());
+  try {
+    move_file(eval.name(), o.eval);
+    const PrivateFiles guard;
+    secret.commit();
+  } catch (...) {
+    std::filesystem::remove(o.eval, error);
+    if (had_keys) move_file(spare.name(), o.eval);
+    throw;
+  }
+}
+
+void check_outputs(const Options& o) {
+  require(!is_same_file(o.secret, o.eval), ErrorKind::bad_argument,
+          "keygen: --secret and --eval name the same file ", o.eval);
   for (const std::string& path : {o.secret, o.eval}) {
+    refuse_same_file(path, {o.program});
     if (!o.force) refuse_overwrite(path);
     require_writable(path);
   }
+  refuse_secret_key(o.eval);  // --force replaces a secret key by a secret key only
+}
+
+void run_keygen(const Options& o) {
+  check_outputs(o);
   const Timer timer;
   const LoadedProgram loaded = read_program(o.program);
   const ckks::Context& context = *loaded.context;
@@ -59,20 +124,17 @@ void run_keygen(const Options& o) {
   ThreadPool pool(o.threads);
   ring::SecretRng rng;
   const ckks::SecretKey secret = ckks::generate_secret_key(context, rng);
+  AtomicFile secret_file(o.secret);  // mode 0600 from its first byte on
+  const SpareName eval_file(o.eval);
+  secret_file.write(WipedBytes(ckks::save_secret_key(context, secret)).bytes());
   {
     ProgressBar bar("keygen");
     const ckks::EvaluationKeys keys =
         ckks::generate_evaluation_keys(context, secret, manifest, rng, pool, bar.callback());
-    ckks::save_evaluation_keys(context, keys, o.eval, bar.callback());
+    ckks::save_evaluation_keys(context, keys, eval_file.name(), bar.callback());
   }
-  try {
-    const PrivateFiles guard;
-    write_file(o.secret, ckks::save_secret_key(context, secret));
-  } catch (...) {  // evaluation keys without their secret are of no use
-    std::error_code ignored;
-    std::filesystem::remove(o.eval, ignored);
-    throw;
-  }
+  commit(secret_file, o, eval_file);
+  warn_if_insecure(context.params());
   const i64 bytes = i64(std::filesystem::file_size(o.eval));
   if (o.json)
     return print(nlohmann::ordered_json{{"secret", o.secret},

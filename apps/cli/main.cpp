@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/timer.h"
+#include "cli/files.h"
 #include "cli/verbs.h"
 
 namespace sinter::cli {
@@ -109,6 +110,19 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   }
 }
 
+/// Asked before the command runs: --stats must be none of the files that the command names, with or
+/// without "NAME=" before the path.
+void check_stats_path(const std::string& path, const CLI::App& app) {
+  std::vector<std::string> named;
+  for (const CLI::App* command : app.get_subcommands())
+    for (const CLI::Option* option : command->get_options())
+      for (const std::string& text : option->results()) {
+        named.push_back(text);
+        named.push_back(text.substr(text.find('=') + 1));  // npos + 1 is the whole text
+      }
+  require_output(path, named);
+}
+
 /// --stats: what the command cost, for scripts.
 int write_stats(const std::string& path, const CLI::App& app, const Timer& timer, int code) {
   nlohmann::ordered_json stats;
@@ -142,8 +156,14 @@ int run(int argc, char** argv) {
   std::string stats_path;
   app.add_option("--stats", stats_path, "write seconds and peak memory as JSON to this file");
   for (AddVerb add : kVerbs) add(app);
+  bool writes_stats = false;  // a command line that is wrong writes nothing
+  app.parse_complete_callback([&] {
+    if (stats_path.empty()) return;
+    check_stats_path(stats_path, app);
+    writes_stats = true;
+  });
   const int code = parse_and_run(app, argc, argv);
-  return stats_path.empty() ? code : write_stats(stats_path, app, timer, code);
+  return !writes_stats ? code : write_stats(stats_path, app, timer, code);
 }
 
 }  // namespace

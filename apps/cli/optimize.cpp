@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/timer.h"
+#include "cli/files.h"
 #include "cli/progress_bar.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -128,6 +129,8 @@ void write_report(const std::string& path, const nlohmann::ordered_json& json) {
 }
 
 void run_optimize(const Options& o) {
+  if (!o.output.empty()) require_output(o.output, {o.model});
+  if (!o.report.empty()) require_output(o.report, {o.model, o.output});
   const Graph original = import_onnx(o.model);
   Graph graph = original.clone();
   OptimizeOptions options;

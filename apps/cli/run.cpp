@@ -10,6 +10,7 @@
 #include "base/timer.h"
 #include "cli/classes.h"
 #include "cli/config.h"
+#include "cli/files.h"
 #include "cli/npy.h"
 #include "cli/progress_bar.h"
 #include "cli/table.h"
@@ -157,13 +158,27 @@ std::string file_name(std::string name) {
   return name.empty() || name[0] == '.' ? "_" + name : name;
 }
 
-void write_outputs(const Graph& graph, const std::vector<Tensor>& outputs, const std::string& dir) {
+/// Where each output goes; none may be a file that is read.
+std::vector<std::filesystem::path> output_paths(const Graph& graph, const Options& o) {
+  std::vector<std::filesystem::path> paths;
+  if (o.output.empty()) return paths;
+  std::vector<std::string> read = {o.model, o.labels, o.truth, o.compare, o.config};
+  for (const auto& [input, files] : files_by_input(graph, o))
+    read.insert(read.end(), files.begin(), files.end());
+  for (const GraphOutput& out : graph.outputs()) {
+    paths.push_back(std::filesystem::path(o.output) / (file_name(out.name) + ".npy"));
+    refuse_same_file(paths.back(), read);
+    refuse_secret_key(paths.back());
+  }
+  return paths;
+}
+
+void write_outputs(const std::vector<std::filesystem::path>& paths,
+                   const std::vector<Tensor>& outputs, const std::string& dir) {
   std::error_code error;
   std::filesystem::create_directories(dir, error);
   require(!error, ErrorKind::io, dir, ": cannot create the folder: ", error.message());
-  for (size_t i = 0; i < outputs.size(); ++i)
-    write_npy(std::filesystem::path(dir) / (file_name(graph.outputs()[i].name) + ".npy"),
-              outputs[i]);
+  for (size_t i = 0; i < outputs.size(); ++i) write_npy(paths[i], outputs[i]);
 }
 
 bool holds_scores(const Tensor& t) {
@@ -229,6 +244,7 @@ Judgement judge_difference(const Tensor& found, const std::string& path) {
 
 void run_model(const Options& o) {
   const Graph graph = import_onnx(o.model);
+  const std::vector<std::filesystem::path> paths = output_paths(graph, o);
   const std::vector<Tensor> inputs = read_inputs(graph, o);
   const ClassNames names = o.labels.empty() ? ClassNames() : ClassNames::read(o.labels);
   const Timer timer;
@@ -258,7 +274,7 @@ void run_model(const Options& o) {
     text += j.text;
   }
   if (!o.output.empty()) {
-    write_outputs(graph, outputs, o.output);
+    write_outputs(paths, outputs, o.output);
     text += fmt::format("written to {}\n", o.output);
   }
   text += fmt::format("{} on {} threads\n", seconds_text(seconds), o.threads);

@@ -35,6 +35,23 @@ YAML
 bad "s.yaml:1: ckks.secret: expected ternary or {hamming: weight}, found 'dense'" <<YAML
 ckks: {secret: dense}
 YAML
+bad "s.yaml:1: ckks.secret: expected ternary or {hamming: weight}, found an empty map" <<YAML
+ckks: {secret: {}}
+YAML
+bad "s.yaml:2: input.scale: expected a number other than 0, found '0.0'" <<YAML
+input:
+  scale: 0.0
+YAML
+bad "s.yaml:2: ckks: log_q0 is 41, log_scale is 40: expected a first prime" <<YAML
+ckks:
+  {log_q0: 41, log_scale: 40}
+YAML
+bad "log_q0 is 48, log_scale is 2147483647" <<YAML
+ckks: {log_scale: 2147483647}
+YAML
+bad "the first of log_q is 36, log_scale is 35" <<YAML
+ckks: {log_q0: 45, log_scale: 35, log_q: [36, 35, 35]}
+YAML
 bad "s.yaml:1: ckks.security: expected 128 or none_for_tests, found '100'" <<YAML
 ckks: {security: 100}
 YAML

@@ -16,3 +16,13 @@ refused 10 "decrypts to noise" "$sinter" decrypt net.sinter --key other.key outp
 refused 10 "decrypts to noise" "$sinter" decrypt net.sinter --key client.key mixed.ct -o x.npy
 refused 10 "expected a result of this program" "$sinter" decrypt net.sinter --key client.key input.ct
 refused 10 "level" "$sinter" infer net.sinter --keys server.keys output.ct -o x.ct
+# A result that is intact as a file and garbage inside: its last residues are zero.
+"$python" -c "
+import hashlib
+data = bytearray(open('output.ct', 'rb').read())
+data[-4096:] = bytes(4096)
+data[32:64] = hashlib.sha256(data[64:]).digest()
+open('garbage.ct', 'wb').write(data)"
+for text in "decrypts to noise" "too little precision" "outside the range of the calibration data"; do
+  refused 10 "$text" "$sinter" decrypt net.sinter --key client.key garbage.ct -o x.npy
+done
