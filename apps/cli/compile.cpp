@@ -47,6 +47,7 @@ nlohmann::ordered_json to_json(const encrypted::Explanation& e) {
                                  {"plaintext_bytes", e.plaintext_bytes},
                                  {"ciphertext_bytes", e.ciphertext_bytes},
                                  {"predicted_seconds", e.seconds},
+                                 {"predicted_precision_bits", e.precision_bits},
                                  {"notes", e.notes}};
   json["layers"] = nlohmann::ordered_json::array();
   for (const encrypted::LayerRow& row : e.layers)
@@ -134,9 +135,9 @@ std::string summary_text(const encrypted::Explanation& e) {
       text += fmt::format(", {} parallel branches in one ciphertext", e.patches_merged);
     text += fmt::format(
         "\nkeys        {}, {} in memory\nciphertext  {} in memory\npredicted   {} "
-        "per image on one core\n",
+        "per image on one core, {:.1f} bits of precision\n",
         count_text(e.key_count), bytes_text(e.key_bytes), bytes_text(e.ciphertext_bytes),
-        seconds_text(e.seconds));
+        seconds_text(e.seconds), e.precision_bits);
   }
   for (const std::string& note : e.notes) text += "note        " + note + "\n";
   if (!e.feasible) text += "cannot run  " + e.reason + "\n";

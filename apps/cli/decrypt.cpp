@@ -23,6 +23,18 @@
 namespace sinter::cli {
 namespace {
 
+/// The result against what the program has room for; "" when it fits.
+std::string range_warning(const encrypted::EncryptedProgram& program, const Tensor& result) {
+  double largest = 0;
+  for (float v : result.data<float>()) largest = std::max(largest, double(std::fabs(v)));
+  if (program.output_limit <= 0 || largest <= program.output_limit) return "";
+  return fmt::format(
+      "The largest value, {:.4g}, is beyond the {:.4g} that the calibration data and the margin "
+      "leave room for: the result may have wrapped around. Compile again with data that covers "
+      "this input.",
+      largest, program.output_limit);
+}
+
 constexpr i64 kMaxClasses = 1000;
 /// Source: Li and Micciancio 2021, IND-CPA-D; docs/security.md.
 constexpr std::string_view kWarning =
@@ -58,6 +70,9 @@ std::vector<double> real_slots(const ckks::Context& context, const ckks::Plainte
 
 void check_result(const encrypted::EncryptedProgram& program, const ckks::Ciphertext& ciphertext,
                   const std::string& name) {
+  const u64 made_for = ciphertext.origin().program;
+  require(made_for == 0 || made_for == program.hash, ErrorKind::bad_argument, name,
+          ": is a ciphertext of program ", std::hex, made_for, ", this is program ", program.hash);
   const double scale = program.instructions.back().scale;
   require(ciphertext.level() == program.output_level() &&
               std::abs(ciphertext.scale() / scale - 1) < 1e-6,
@@ -82,14 +97,17 @@ void run_decrypt(const Options& o) {
   const Tensor result = encrypted::unpack_output(program, slots);
   if (!o.output.empty()) write_npy(o.output, result);
   warn_if_insecure(context.params());
+  const std::string beyond = range_warning(program, result);
+  if (!beyond.empty()) fmt::print(stderr, "sinter: warning: {}\n", beyond);
 
   const bool scores =
       result.dtype() == DType::f32 && result.size() > 1 && result.size() <= kMaxClasses;
   if (o.json) {
     nlohmann::ordered_json json = {
-        {"input", o.input},       {"name", program.output_name},
-        {"shape", result.dims()}, {"security", context.params().security_text()},
-        {"warning", kWarning},    {"seconds", timer.wall_s()}};
+        {"input", o.input},         {"name", program.output_name},
+        {"shape", result.dims()},   {"security", context.params().security_text()},
+        {"warning", kWarning},      {"range_warning", beyond},
+        {"seconds", timer.wall_s()}};
     if (scores) json["result"] = scores_json(result.data<float>(), names);
     return print(json.dump(2) + "\n");
   }

@@ -50,7 +50,8 @@ void run_encrypt(const Options& o) {
   const ckks::Plaintext plaintext =
       ckks::encode(context, slots, program.input_scale(), program.input_level());
   ring::SecretRng rng;
-  const ckks::Ciphertext ciphertext = ckks::encrypt_symmetric(context, secret, plaintext, rng);
+  ckks::Ciphertext ciphertext = ckks::encrypt_symmetric(context, secret, plaintext, rng);
+  ciphertext.set_origin({secret.id(), program.hash});
   const i64 bytes = write_ciphertext(context, ciphertext, o.output);
   warn_if_insecure(context.params());
   if (o.json)

@@ -21,7 +21,9 @@ Ciphertext Ciphertext::clone() const {
   if (empty()) return {};
   std::vector<ring::RnsPoly> parts;
   for (const ring::RnsPoly& part : parts_) parts.push_back(part.clone());
-  return {std::move(parts), scale_, level_, params_hash_, seed_};
+  Ciphertext copy(std::move(parts), scale_, level_, params_hash_, seed_);
+  copy.set_origin(origin_);
+  return copy;
 }
 
 i64 Ciphertext::bytes() const {

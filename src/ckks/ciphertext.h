@@ -29,6 +29,13 @@ struct Plaintext {
 /// Seed of a uniform polynomial: 32 bytes in place of one part on disk and on the wire.
 using Seed = std::array<u8, 32>;
 
+/// What a ciphertext belongs to, so that mixtures are refused: the secret key it is under
+/// (SecretKey::id) and the program it was made for (a hash of the caller's). 0 = not said. Files
+/// carry it; operations on ciphertexts neither look at it nor pass it on.
+struct Origin {
+  u64 key = 0, program = 0;
+};
+
 /// NTT form, canonical residues. Move-only; clone() copies. thread: immutable when const.
 class Ciphertext {
  public:
@@ -46,6 +53,8 @@ class Ciphertext {
   double scale() const { return scale_; }
   u64 params_hash() const { return params_hash_; }
   const std::optional<Seed>& seed() const { return seed_; }
+  const Origin& origin() const { return origin_; }
+  void set_origin(const Origin& origin) { origin_ = origin; }
   i64 bytes() const;  ///< of the residues in memory
 
   const ring::RnsPoly& part(int i) const { return parts_[size_t(i)]; }
@@ -64,6 +73,7 @@ class Ciphertext {
   int level_ = -1;
   u64 params_hash_ = 0;
   std::optional<Seed> seed_;
+  Origin origin_;
 };
 
 }  // namespace sinter::ckks

@@ -35,7 +35,9 @@ Ciphertext encrypt_public(const Context& context, const PublicKey& key, const Pl
     parts.push_back(std::move(out));
   }
   ring::wipe(small);
-  return {std::move(parts), plaintext.scale, level, context.params().hash()};
+  Ciphertext out(std::move(parts), plaintext.scale, level, context.params().hash());
+  out.set_origin({key.key_id, 0});
+  return out;
 }
 
 }  // namespace sinter::ckks

@@ -96,12 +96,13 @@ i64 SwitchingKey::bytes() const {
 
 EvaluationKeys::EvaluationKeys(u64 params_hash, KeyManifest manifest,
                                std::map<i64, SwitchingKey> rotations, SwitchingKey conjugation,
-                               SwitchingKey relinearisation)
+                               SwitchingKey relinearisation, u64 key_id)
     : params_hash_(params_hash),
       manifest_(std::move(manifest)),
       rotations_(std::move(rotations)),
       conjugation_(std::move(conjugation)),
-      relinearisation_(std::move(relinearisation)) {}
+      relinearisation_(std::move(relinearisation)),
+      key_id_(key_id) {}
 
 i64 EvaluationKeys::bytes() const {
   i64 sum = conjugation_.bytes() + relinearisation_.bytes();

@@ -59,10 +59,11 @@ struct SwitchingKey {
 class EvaluationKeys {
  public:
   EvaluationKeys(u64 params_hash, KeyManifest manifest, std::map<i64, SwitchingKey> rotations,
-                 SwitchingKey conjugation, SwitchingKey relinearisation);
+                 SwitchingKey conjugation, SwitchingKey relinearisation, u64 key_id = 0);
 
   const KeyManifest& manifest() const { return manifest_; }
   u64 params_hash() const { return params_hash_; }
+  u64 key_id() const { return key_id_; }  ///< SecretKey::id of the secret they were made from
   i64 bytes() const;
 
   /// The key that serves `level`. rotation: any integer but a multiple of slots.
@@ -78,11 +79,12 @@ class EvaluationKeys {
   KeyManifest manifest_;
   std::map<i64, SwitchingKey> rotations_;
   SwitchingKey conjugation_, relinearisation_;
+  u64 key_id_;
 };
 
 /// A public key: an encryption of zero at the highest level, b = -a s + e.
 struct PublicKey {
-  u64 params_hash = 0;
+  u64 params_hash = 0, key_id = 0;
   Seed seed{};  ///< expands to a
   ring::RnsPoly b, a;
 };

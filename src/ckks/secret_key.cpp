@@ -98,8 +98,8 @@ void check_manifest(const Context& context, const KeyManifest& manifest) {
 
 }  // namespace
 
-SecretKey::SecretKey(const Context& context, std::span<const signed char> coefficients)
-    : params_hash_(context.params().hash()) {
+SecretKey::SecretKey(const Context& context, std::span<const signed char> coefficients, u64 id)
+    : params_hash_(context.params().hash()), id_(id) {
   require(std::ssize(coefficients) == context.n(), ErrorKind::bad_argument, "secret key: expected ",
           context.n(), " coefficients, found ", coefficients.size());
   for (signed char c : coefficients)
@@ -118,7 +118,7 @@ SecretKey generate_secret_key(const Context& context, ring::SecretRng& rng) {
   } else {
     ring::sample_sparse_ternary(rng, options.hamming_weight, small);
   }
-  SecretKey key(context, small);
+  SecretKey key(context, small, rng.bits() | 1);
   ring::wipe(small);
   return key;
 }
@@ -129,6 +129,7 @@ PublicKey generate_public_key(const Context& context, const SecretKey& secret,
   const int level = context.max_level();
   PublicKey key;
   key.params_hash = context.params().hash();
+  key.key_id = secret.id();
   key.seed = rng.seed();
   key.a = context.ring().make_poly(level + 1);
   const RnsPoly e = noise(context, level, level + 1, rng);
@@ -181,8 +182,8 @@ EvaluationKeys generate_evaluation_keys(const Context& context, const SecretKey&
     const i64 finished = ++done;
     if (worker == 0 && progress) progress(finished, std::ssize(tasks), "evaluation keys");
   });
-  return {context.params().hash(), manifest, std::move(rotations), std::move(conjugation),
-          std::move(relinearisation)};
+  return {context.params().hash(),    manifest,   std::move(rotations), std::move(conjugation),
+          std::move(relinearisation), secret.id()};
 }
 
 Ciphertext encrypt_symmetric(const Context& context, const SecretKey& secret,
@@ -205,14 +206,21 @@ Ciphertext encrypt_symmetric(const Context& context, const SecretKey& secret,
   std::vector<RnsPoly> parts;
   parts.push_back(std::move(c0));
   parts.push_back(std::move(c1));
-  return {std::move(parts), plaintext.scale, level, context.params().hash(), seed};
+  Ciphertext out(std::move(parts), plaintext.scale, level, context.params().hash(), seed);
+  out.set_origin({secret.id(), 0});
+  return out;
 }
 
 Plaintext decrypt(const Context& context, const SecretKey& secret, const Ciphertext& ciphertext) {
   check_key(context, secret, "decrypt");
   detail::check_ciphertext(context, ciphertext, "decrypt");
+  const u64 named = ciphertext.origin().key;
+  require(named == 0 || secret.id() == 0 || named == secret.id(), ErrorKind::bad_argument,
+          "decrypt: the ciphertext is under another secret key: expected key ", std::hex, named,
+          ", found ", secret.id());
   const int level = ciphertext.level();
   RnsPoly m = context.ring().make_poly(level + 1);
+  m.set_secret();
   for (int i = 0; i <= level; ++i) {
     const ring::Modulus q = context.ring().modulus(i);
     const u64 *s = secret.poly().limb(i).data(), *c0 = ciphertext.part(0).limb(i).data(),

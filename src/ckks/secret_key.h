@@ -16,19 +16,21 @@ namespace sinter::ckks {
 /// The secret polynomial s modulo every prime. Move-only; the memory is wiped on destruction.
 class SecretKey {
  public:
-  /// coefficients: N values in {-1, 0, 1}.
-  SecretKey(const Context& context, std::span<const signed char> coefficients);
+  /// coefficients: N values in {-1, 0, 1}. id: what names this key in ciphertexts and evaluation
+  /// keys; it says nothing about the key itself. 0 = unnamed, then nothing is compared.
+  SecretKey(const Context& context, std::span<const signed char> coefficients, u64 id = 0);
 
   u64 params_hash() const { return params_hash_; }
+  u64 id() const { return id_; }
   /// s modulo q_0..q_L, p_0..p_{k-1}, NTT form.
   const ring::RnsPoly& poly() const { return poly_; }
 
  private:
-  u64 params_hash_;
+  u64 params_hash_, id_;
   ring::RnsPoly poly_;
 };
 
-/// A secret of the kind that the parameters name.
+/// A secret of the kind that the parameters name, with a random id.
 SecretKey generate_secret_key(const Context& context, ring::SecretRng& rng);
 
 PublicKey generate_public_key(const Context& context, const SecretKey& secret,
@@ -51,7 +53,9 @@ Ciphertext encrypt_symmetric(const Context& context, const SecretKey& secret,
 
 /// c_0 + c_1 s [+ c_2 s^2] with the ciphertext's scale and level. What comes out carries noise that
 /// depends on the secret: publishing it leaks key material (docs/security.md).
-/// throws  Error(bad_argument) when key or ciphertext is of another Context
+/// throws  Error(bad_argument) when key or ciphertext is of another Context, or the ciphertext
+/// names
+///         another key
 Plaintext decrypt(const Context& context, const SecretKey& secret, const Ciphertext& ciphertext);
 
 /// Saved form: header, then the coefficients in two bits each. Keep the file private (mode 0600).

@@ -61,11 +61,14 @@ CkksParams load_params(std::span<const std::byte> data, const std::string& name)
   return params;
 }
 
-// payload: level u32 | parts u32 | scale f64 | has seed u32 | 0 u32 | [seed 32] | residues
+// payload: key id u64 | program u64 | level u32 | parts u32 | scale f64 | has seed u32 | 0 u32
+//          | [seed 32] | residues
 std::vector<std::byte> save_ciphertext(const Context& context, const Ciphertext& ciphertext) {
   detail::check_ciphertext(context, ciphertext, "save_ciphertext");
   const bool has_seed = ciphertext.seed().has_value();
   ByteWriter payload;
+  payload.u64_(ciphertext.origin().key);
+  payload.u64_(ciphertext.origin().program);
   payload.u32_(u32(ciphertext.level()));
   payload.u32_(u32(ciphertext.parts()));
   payload.f64_(ciphertext.scale());
@@ -81,6 +84,9 @@ Ciphertext load_ciphertext(const Context& context, std::span<const std::byte> da
                            const std::string& name) {
   const u64 hash = context.params().hash();
   ByteReader in = detail::open_whole(data, name, ObjectKind::ciphertext, &hash);
+  Origin origin;
+  origin.key = in.u64_();
+  origin.program = in.u64_();
   const u32 level = in.u32_(), parts = in.u32_();
   const double scale = in.f64_();
   const u32 has_seed = in.u32_(), reserved = in.u32_();
@@ -99,13 +105,16 @@ Ciphertext load_ciphertext(const Context& context, std::span<const std::byte> da
     polys.push_back(i == 1 && seed ? expand(context, *seed, int(level))
                                    : read_poly(in, context, int(level)));
   in.expect_end();
-  return {std::move(polys), scale, int(level), hash, seed};
+  Ciphertext ciphertext(std::move(polys), scale, int(level), hash, seed);
+  ciphertext.set_origin(origin);
+  return ciphertext;
 }
 
 std::vector<std::byte> save_public_key(const Context& context, const PublicKey& key) {
   require(key.params_hash == context.params().hash(), ErrorKind::bad_argument,
           "save_public_key: the key belongs to other parameters");
   ByteWriter payload;
+  payload.u64_(key.key_id);
   write_seed(payload, key.seed);
   write_poly(payload, key.b);
   return detail::seal(ObjectKind::public_key, key.params_hash, payload.view());
@@ -117,6 +126,7 @@ PublicKey load_public_key(const Context& context, std::span<const std::byte> dat
   ByteReader in = detail::open_whole(data, name, ObjectKind::public_key, &hash);
   PublicKey key;
   key.params_hash = hash;
+  key.key_id = in.u64_();
   key.seed = read_seed(in);
   key.b = read_poly(in, context, context.max_level());
   in.expect_end();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The file of evaluation keys:
 //
-//   header | index: manifest, then seed 32 and SHA-256 32 per key | zeros to 64 | record per key
+//   header | index: key id u64, manifest, then seed 32 and SHA-256 32 per key | zeros to 64 |
+//   record per key
 //
 // in the order relinearisation, conjugation, rotations ascending. A record is the b halves, digit
 // after digit, limb after limb, N little-endian words each. All lengths follow from the manifest
@@ -63,6 +64,7 @@ void write_keys(const Context& context, const EvaluationKeys& keys, const Progre
           "save_evaluation_keys: the keys belong to other parameters");
   const std::vector<KeySlot> slots = slots_of(keys.manifest());
   ByteWriter index;
+  index.u64_(keys.key_id());
   keys.manifest().serialise(index);
   for (const KeySlot& slot : slots) {
     const SwitchingKey& key = key_of(context, keys, slot);
@@ -135,6 +137,7 @@ EvaluationKeys load_evaluation_keys(const Context& context, std::span<const std:
   const u64 hash = context.params().hash();
   const detail::Frame frame = detail::open(data, name, ObjectKind::evaluation_keys, &hash);
   ByteReader index(frame.payload, name);
+  const u64 key_id = index.u64_();
   const KeyManifest manifest = KeyManifest::parse(index, context.params());
   const std::vector<KeySlot> slots = slots_of(manifest);
   require(slots.empty() || context.ring().special_count() > 0, ErrorKind::bad_input, name,
@@ -170,7 +173,8 @@ EvaluationKeys load_evaluation_keys(const Context& context, std::span<const std:
     const Entry& e = entries[size_t(i)];
     *targets[size_t(i)] = read_key(context, slots[size_t(i)], e.seed, e.digest, e.record, name);
   });
-  return {hash, manifest, std::move(rotations), std::move(conjugation), std::move(relinearisation)};
+  return {hash,  manifest, std::move(rotations), std::move(conjugation), std::move(relinearisation),
+          key_id};
 }
 
 }  // namespace sinter::ckks

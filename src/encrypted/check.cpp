@@ -62,6 +62,7 @@ class Checker {
     const Instruction& i = now();
     expect(int(i.op) < kOpcodeCount, "unknown operation");
     expect(i.layer >= 0 && i.layer < std::ssize(p_.layers), "layer ", i.layer, " does not exist");
+    check_unused(i);
     const State s = result();
     expect(s.level >= 0 && s.level <= p_.params.max_level(), "level ", s.level, " is outside 0 to ",
            p_.params.max_level());
@@ -71,6 +72,18 @@ class Checker {
            "expected scale ", s.scale, ", found ", i.scale);
     expect(i.period == s.period, "expected period ", s.period, ", found ", i.period);
     return s;
+  }
+
+  /// One form only: a field that the operation does not read holds its default. What reads operands
+  /// without looking at the operation (last_uses) relies on it.
+  void check_unused(const Instruction& i) const {
+    const bool two = i.op == Opcode::add || i.op == Opcode::multiply;
+    expect(i.op != Opcode::input || i.a == -1, "operand a is set and not used");
+    expect(two || i.b == -1, "operand b is set and not used");
+    expect(i.op == Opcode::linear || i.op == Opcode::add_vector || i.table == -1,
+           "a table is set and not used");
+    expect(i.op == Opcode::fold || i.steps == 0, "steps are set and not used");
+    expect(i.op == Opcode::linear || i.plain_scale == 0, "a plaintext scale is set and not used");
   }
 
   State result() const {
@@ -202,6 +215,9 @@ class Checker {
     };
     require(p_.instructions[0].op == Opcode::input, ErrorKind::bad_input,
             "program: the first instruction is not the input");
+    require(p_.input_limit >= 0 && p_.output_limit >= 0, ErrorKind::bad_input,
+            "program: expected limits of input and output of at least 0, found ", p_.input_limit,
+            " and ", p_.output_limit);
     const i64 inputs = count(p_.input_dims);
     require(std::ssize(p_.input_elements) == states_[0].period, ErrorKind::bad_input,
             "program: the input map has ", p_.input_elements.size(), " slots, its value ",

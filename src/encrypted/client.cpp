@@ -17,6 +17,12 @@ std::vector<double> pack_input(const EncryptedProgram& program, const Tensor& in
   for (i64 e = 0; e < input.size(); ++e)
     require(std::isfinite(input.as_double(e)), ErrorKind::bad_input, "encrypt: input \"",
             program.input_name, "\" holds ", input.as_double(e), " at element ", e);
+  const double limit = program.input_limit;
+  for (i64 e = 0; e < input.size() && limit > 0; ++e)
+    require(std::abs(input.as_double(e)) <= limit, ErrorKind::bad_input, "encrypt: input \"",
+            program.input_name, "\" holds ", input.as_double(e), " at element ", e,
+            "; the program was compiled for values up to ", limit,
+            " (the calibration data's range times the margin) and would give a wrong result");
   std::vector<double> slots(size_t(program.slots()), 0.0);
   const size_t period = program.input_elements.size();
   for (size_t s = 0; s < slots.size(); ++s)

@@ -13,7 +13,7 @@ namespace sinter::encrypted {
 /// input   float32 or float64 of program.input_dims (a missing leading 1 is accepted)
 /// out     program.slots() values
 /// throws  Error(bad_argument) for another shape or type; Error(bad_input) for NaN or infinity,
-///         naming the element
+///         naming the element, and for an element beyond program.input_limit
 std::vector<double> pack_input(const EncryptedProgram& program, const Tensor& input);
 
 /// The output tensor (float32, program.output_dims) from decoded slots.

@@ -18,6 +18,9 @@ namespace {
 
 /// The program on doubles against the stages on doubles: they do the same sums in another order.
 constexpr double kSimulationAgreement = 1e-6;
+constexpr double kSmallestPlainScale = 0x1p15;  ///< weights below it would keep few bits
+constexpr double kSmallestPrecision = 8;        ///< bits of the result
+constexpr u64 kNoiseSeed = 1;
 
 i64 slots_of(const SchemeOptions& scheme) {
   require(scheme.log_n >= 4 && scheme.log_n <= 17, ErrorKind::bad_argument,
@@ -45,6 +48,50 @@ void check_headroom(const EncryptedProgram& program, double margin) {
             margin, ", at level ", i.level, ", where the modulus leaves room for ", std::exp2(room),
             "; a larger log_q0 or a smaller log_scale would help");
   }
+}
+
+/// The encoder keeps two bits free: every plaintext, scaled, must fit below them.
+void check_plaintexts(const EncryptedProgram& program) {
+  const auto largest = [](const SlotVector& v) {
+    double m = 0;
+    for (const Run& run : v.runs) m = std::max(m, std::abs(run.value));
+    return m;
+  };
+  for (const Instruction& i : program.instructions) {
+    if (i.op != Opcode::linear && i.op != Opcode::add_vector) continue;
+    double value = 0, scale = i.plain_scale;
+    if (i.op == Opcode::add_vector) {
+      value = largest(program.vectors[size_t(i.table)]);
+      scale = i.scale;
+    } else {
+      for (const SlotVector& row : program.maps[size_t(i.table)].rows)
+        value = std::max(value, largest(row));
+    }
+    const double room = program.params.log2_q(i.level) - 2 - std::log2(scale);
+    require(value == 0 || std::log2(value) < room, ErrorKind::bad_argument,
+            "compile: ", program.layers[size_t(i.layer)].op, " \"",
+            program.layers[size_t(i.layer)].name, "\" has a constant of size ", value, " at level ",
+            i.level, ", where the modulus leaves room for ", std::exp2(room),
+            "; a larger log_q0 or a smaller log_scale would help");
+    require(i.op != Opcode::linear || i.plain_scale >= kSmallestPlainScale, ErrorKind::bad_argument,
+            "compile: ", program.layers[size_t(i.layer)].op, " \"",
+            program.layers[size_t(i.layer)].name, "\" would carry its weights at scale 2^",
+            std::log2(i.plain_scale), "; the primes of log_q must be about as large as log_scale, ",
+            program.params.options().log_scale, " bits");
+  }
+}
+
+/// Bits that the result of `image` keeps under the scheme's noise.
+double predict_precision(const EncryptedProgram& program, const Tensor& image) {
+  const std::vector<double> input = pack_input(program, image);
+  const std::vector<double> exact = simulate(program, input);
+  const std::vector<double> noisy = simulate(program, input, {kNoiseSeed, {}});
+  double largest = 0, error = 0;
+  for (i32 s : program.output_slots) {
+    largest = std::max(largest, std::abs(exact[size_t(s)]));
+    error = std::max(error, std::abs(noisy[size_t(s)] - exact[size_t(s)]));
+  }
+  return error == 0 || largest == 0 ? 0 : std::log2(largest / error);
 }
 
 void check_simulation(const EncryptedProgram& program, const StageGraph& stages,
@@ -145,11 +192,28 @@ Compiled compile(const Graph& model, std::span<const Tensor> calibration,
   const ckks::CkksParams params = parameters_for(options.scheme, stages, p.plan);
   EncryptedProgram program = assemble(stages, p.layouts, p.plan, params, p.ranges);
   program.metadata = options.metadata;
+  double largest_input = 0;
+  for (const Tensor& image : p.images)
+    for (float v : image.data<float>())
+      largest_input = std::max(largest_input, double(std::abs(v)));
+  program.input_limit = largest_input * options.margin;
+  program.output_limit = program.layers.back().range * options.margin;
+  require(program.keys.key_count() == 0 || !params.p().empty(), ErrorKind::bad_argument,
+          "compile: log_p is empty, and this network needs ", program.keys.key_count(),
+          " rotation and relinearisation keys: give special primes, e.g. log_p: [48, 48]");
+  check_plaintexts(program);
   check(program);
   check_headroom(program, options.margin);
   check_simulation(program, stages, p.images[0]);
+  const double bits = predict_precision(program, p.images[0]);
+  require(bits >= kSmallestPrecision || bits == 0, ErrorKind::bad_argument,
+          "compile: the result would keep ", bits, " bits of precision, fewer than ",
+          kSmallestPrecision,
+          ": a larger log_scale (and log_q0), or values of larger range in the "
+          "layers, would help");
   program.hash = program_hash(program);
   Explanation explanation = start_explanation(model, p);
+  explanation.precision_bits = bits;
   detail::add_totals(explanation, program);
   return {std::make_shared<const EncryptedProgram>(std::move(program)), std::move(explanation)};
 }

@@ -33,6 +33,13 @@ void check_call(const EncryptedProgram& program, const ckks::Context& context,
   require(!input.empty() && input.params_hash() == hash, ErrorKind::bad_argument,
           "infer: the input ciphertext belongs to other parameters than the program; encrypt for "
           "this program");
+  const ckks::Origin& origin = input.origin();
+  require(origin.key == 0 || keys.key_id() == 0 || origin.key == keys.key_id(),
+          ErrorKind::bad_argument, "infer: the input is encrypted under key ", std::hex, origin.key,
+          ", the evaluation keys belong to key ", keys.key_id(), "; use the files of one keygen");
+  require(origin.program == 0 || origin.program == program.hash, ErrorKind::bad_argument,
+          "infer: the input was encrypted for program ", std::hex, origin.program,
+          ", this is program ", program.hash, "; encrypt for this program");
   for (const auto& [steps, level] : program.keys.rotations) {
     const auto it = keys.manifest().rotations.find(steps);
     require(it != keys.manifest().rotations.end(), ErrorKind::bad_argument,
@@ -193,7 +200,9 @@ ckks::Ciphertext execute(const EncryptedProgram& program, const ckks::Context& c
                          const ckks::EvaluationKeys& keys, const ckks::Ciphertext& input,
                          ThreadPool& pool, const ExecuteOptions& options) {
   check_call(program, context, keys, input);
-  return Executor(program, context, keys, pool, options).run(input);
+  ckks::Ciphertext output = Executor(program, context, keys, pool, options).run(input);
+  output.set_origin({input.origin().key, program.hash});
+  return output;
 }
 
 }  // namespace sinter::encrypted

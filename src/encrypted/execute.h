@@ -43,7 +43,8 @@ struct ExecuteOptions {
 /// input   two parts, at program.input_level() or above, scale program.input_scale()
 /// out     at program.output_level(), slots as unpack_output expects them
 /// noise   see docs/encrypted.md; simulate() predicts it
-/// throws  Error(bad_argument): context or keys of other parameters, keys that lack what
+/// throws  Error(bad_argument): context or keys of other parameters, keys or an input of another
+///         secret key or program, keys that lack what
 ///         program.keys lists (naming the first one missing), an input of other level or scale
 /// thread  safe; results do not depend on the number of threads
 ckks::Ciphertext execute(const EncryptedProgram& program, const ckks::Context& context,

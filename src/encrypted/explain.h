@@ -41,6 +41,8 @@ struct Explanation {
   i64 key_count = 0, key_bytes = 0;
   i64 diagonals = 0, hoisted_rotations = 0, rotations = 0, relinearisations = 0;
   i64 plaintext_bytes = 0, stored_bytes = 0, ciphertext_bytes = 0;
+  /// Predicted: log2(largest |result| / error), from a simulation with the scheme's noise.
+  double precision_bits = 0;
   double seconds = 0;              ///< predicted for one image on one core, diagonals encoded anew
   std::vector<std::string> notes;  ///< e.g. activations evaluated at depth 2, and why
 };

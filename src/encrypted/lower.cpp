@@ -121,6 +121,13 @@ std::shared_ptr<const SparseMatrix> share(SparseMatrix m) {
   return std::make_shared<const SparseMatrix>(std::move(m));
 }
 
+void require_one_image(const Lowering& l, NodeId node, const Dims& input) {
+  if (!input.empty() && input[0] != 1)
+    refuse(l, node,
+           "a batch of " + std::to_string(input[0]) +
+               " inside the network; take the parts apart with Slice or Split");
+}
+
 void refuse(const Lowering& l, NodeId node, std::string_view why) {
   fail(ErrorKind::unsupported, "encrypted compilation: ", l.describe(node), ": ", why);
 }

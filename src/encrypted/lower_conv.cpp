@@ -64,6 +64,7 @@ void lower_conv(Lowering& l, NodeId id) {
   const Node& node = l.graph().node(id);
   const Tensor& weight = weight_of(l, id);
   const Dims x = l.dims(node.inputs[0]), y = l.dims(node.outputs[0]);
+  require_one_image(l, id, x);
   const Window w = conv_window(l.describe(id), node.attributes, x, weight.dims()).in_3d();
   const i64 groups = node.attributes.integer("group", 1), in_pixels = volume(w.in);
   const i64 out_pixels = volume(w.out), taps = volume(w.kernel);
@@ -86,6 +87,7 @@ void lower_conv_transpose(Lowering& l, NodeId id) {
   const Node& node = l.graph().node(id);
   const Tensor& weight = weight_of(l, id);
   const Dims x = l.dims(node.inputs[0]), y = l.dims(node.outputs[0]);
+  require_one_image(l, id, x);
   const Window w = conv_transpose_window(l.describe(id), node.attributes, x, weight.dims()).in_3d();
   const i64 groups = node.attributes.integer("group", 1), in_pixels = volume(w.in);
   const i64 out_pixels = volume(w.out), taps = volume(w.kernel);

@@ -21,6 +21,7 @@ void finish(Lowering& l, NodeId id, const Geometry& geometry, SparseMatrix m) {
 void lower_average_pool(Lowering& l, NodeId id) {
   const Node& node = l.graph().node(id);
   const Dims x = l.dims(node.inputs[0]), y = l.dims(node.outputs[0]);
+  require_one_image(l, id, x);
   const Window w = pool_window(l.describe(id), node.attributes, x).in_3d();
   Dims plane = x;
   plane[0] = plane[1] = 1;

@@ -107,6 +107,9 @@ struct EncryptedProgram {
   std::vector<i32> input_elements;
   /// Element e of the output is in slot output_slots[e].
   std::vector<i32> output_slots;
+  /// Largest |element| of the input and of the result that the plan has room for: ranges seen in
+  /// calibration times the margin. Beyond it values may wrap around the modulus.
+  double input_limit = 0, output_limit = 0;
   /// Free text of the maker: preprocessing of the input, labels. Part of the hash.
   std::map<std::string, std::string> metadata;
   /// Identity of everything above; set by compile and load.

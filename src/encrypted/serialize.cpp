@@ -135,6 +135,8 @@ std::vector<std::byte> payload_of(const EncryptedProgram& p) {
   write_text(out, p.output_name);
   write_dims(out, p.input_dims);
   write_dims(out, p.output_dims);
+  out.f64_(p.input_limit);
+  out.f64_(p.output_limit);
   write_numbers(out, p.input_elements);
   write_numbers(out, p.output_slots);
   out.i64_(std::ssize(p.layers));
@@ -166,6 +168,8 @@ EncryptedProgram read_payload(ByteReader& in) {
   p.output_name = read_text(in);
   p.input_dims = read_dims(in);
   p.output_dims = read_dims(in);
+  p.input_limit = in.f64_();
+  p.output_limit = in.f64_();
   p.input_elements = read_numbers(in);
   p.output_slots = read_numbers(in);
   for (i64 k = in.count(24); k > 0; --k) {

@@ -100,10 +100,10 @@ TEST(Serialize, loaded_objects_work_together) {
 TEST(Serialize, a_fresh_ciphertext_is_half_as_long_and_a_changed_one_is_not) {
   Saved s;
   const i64 limbs = 3, n = 64;
-  EXPECT_EQ(std::ssize(s.fresh), 64 + 24 + 32 + limbs * n * 8);
+  EXPECT_EQ(std::ssize(s.fresh), 64 + 40 + 32 + limbs * n * 8);
   const Ciphertext x = load_ciphertext(s.party.c(), s.fresh, "x");
   EXPECT_EQ(std::ssize(save_ciphertext(s.party.c(), negate(s.party.c(), x))),
-            64 + 24 + 2 * limbs * n * 8);
+            64 + 40 + 2 * limbs * n * 8);
 }
 
 TEST(Serialize, every_truncation_is_refused) {
@@ -153,6 +153,24 @@ TEST(Serialize, another_kind_is_named) {
   EXPECT_NE(refusal(objects[4], text).find("no sinter header"), std::string::npos);
 }
 
+TEST(Serialize, ciphertexts_and_keys_remember_whose_they_are) {
+  Saved s;
+  const Context& c = s.party.c();
+  Ciphertext x = load_ciphertext(c, s.fresh, "x");
+  const u64 id = load_secret_key(c, s.secret_key, "s").id();
+  EXPECT_NE(id, 0u);
+  EXPECT_EQ(x.origin().key, id);
+  EXPECT_EQ(load_evaluation_keys(c, s.keys, "k", s.party.pool).key_id(), id);
+  EXPECT_EQ(load_public_key(c, s.public_key, "p").key_id, id);
+  x.set_origin({id, 77});
+  EXPECT_EQ(load_ciphertext(c, save_ciphertext(c, x), "x").origin().program, 77u);
+  EXPECT_EQ(x.clone().origin().program, 77u);
+  const SecretKey other = generate_secret_key(c, s.party.rng);
+  EXPECT_NE(
+      error_of([&] { decrypt(c, other, x); }, ErrorKind::bad_argument).find("another secret key"),
+      std::string::npos);
+}
+
 TEST(Serialize, objects_of_other_parameters_are_refused) {
   Saved s;
   const auto other = Context::create(CkksParams::check(small_options(6, 3, 2)));
@@ -175,17 +193,18 @@ TEST(Serialize, well_sealed_nonsense_is_refused_by_its_content) {
     return refusal(objects[object], resealed(*objects[object].bytes, offset, value, size));
   };
   const u64 q0 = s.party.c().params().q(0);
-  EXPECT_NE(refuse(1, 0, 3, 4).find("level of 0 to 2, found 3"), std::string::npos);
-  EXPECT_NE(refuse(1, 0, 0xFFFFFFFF, 4).find("level"), std::string::npos);
-  EXPECT_NE(refuse(1, 4, 3, 4).find("parts"), std::string::npos);
-  EXPECT_NE(refuse(2, 4, 1000000, 4).find("parts"), std::string::npos);
-  EXPECT_NE(refuse(2, 8, 0x7FF8000000000000, 8).find("scale"), std::string::npos);
-  EXPECT_NE(refuse(2, 8, 0, 8).find("scale"), std::string::npos);
-  EXPECT_NE(refuse(2, 16, 7, 4).find("seed flag 7"), std::string::npos);
-  EXPECT_NE(refuse(1, 24 + 32, q0, 8).find("below the prime"), std::string::npos);
-  EXPECT_EQ(refuse(1, 24 + 32, q0 - 1, 8), "");
-  EXPECT_NE(refuse(3, 32, ~u64(0), 8).find("below the prime"), std::string::npos);
-  EXPECT_NE(refuse(4, 0, 3, 1).find("another code"), std::string::npos);
+  // Ciphertexts start with key id and program, the other objects with the key id.
+  EXPECT_NE(refuse(1, 16, 3, 4).find("level of 0 to 2, found 3"), std::string::npos);
+  EXPECT_NE(refuse(1, 16, 0xFFFFFFFF, 4).find("level"), std::string::npos);
+  EXPECT_NE(refuse(1, 20, 3, 4).find("parts"), std::string::npos);
+  EXPECT_NE(refuse(2, 20, 1000000, 4).find("parts"), std::string::npos);
+  EXPECT_NE(refuse(2, 24, 0x7FF8000000000000, 8).find("scale"), std::string::npos);
+  EXPECT_NE(refuse(2, 24, 0, 8).find("scale"), std::string::npos);
+  EXPECT_NE(refuse(2, 32, 7, 4).find("seed flag 7"), std::string::npos);
+  EXPECT_NE(refuse(1, 40 + 32, q0, 8).find("below the prime"), std::string::npos);
+  EXPECT_EQ(refuse(1, 40 + 32, q0 - 1, 8), "");
+  EXPECT_NE(refuse(3, 8 + 32, ~u64(0), 8).find("below the prime"), std::string::npos);
+  EXPECT_NE(refuse(4, 8, 3, 1).find("another code"), std::string::npos);
   EXPECT_NE(refuse(0, 4, 99, 4).find("log_n"), std::string::npos);
   EXPECT_NE(refuse(0, 24, 1u << 30, 4).find("out of range"), std::string::npos);
   EXPECT_NE(refuse(0, 24, 65, 4).find("at most 64"), std::string::npos);

@@ -147,6 +147,52 @@ TEST(CompileErrors, a_value_that_does_not_fit_under_the_modulus_is_named) {
                {"room for 128", "log_q0"});
 }
 
+TEST(CompileErrors, a_batch_inside_the_network_is_named) {
+  NetBuilder b(205, {1, 1, 8, 8});
+  const ValueId parts =
+      b.graph.add(Op::Reshape, {b.at, b.graph.add_constant(Tensor::of<i64>({4}, {4, 1, 4, 4}))});
+  const Graph g = b.finish(b.conv(parts, 2, 3, 1, 1));
+  expect_error(error_of(g, test_options(10), inputs_for(g, 1)), ErrorKind::unsupported,
+               {"Conv", "batch of 4"});
+}
+
+TEST(CompileErrors, a_large_bias_is_refused_before_keys_are_made) {
+  NetBuilder b(206, {1, 4});
+  const Graph g = b.finish(b.graph.add(
+      Op::Add, {b.gemm(b.at, 3), b.graph.add_constant(Tensor::of<float>({3}, {-100, 50, 90}))}));
+  CompileOptions options = test_options(10);
+  options.scheme.log_q0 = options.scheme.log_scale + 8;
+  options.margin = 1;
+  expect_error(error_of(g, options, inputs_for(g, 1)), ErrorKind::bad_argument, {"log_q0"});
+}
+
+TEST(CompileErrors, keys_without_special_primes_are_refused) {
+  CompileOptions options = test_options(10);
+  options.scheme.log_p.clear();
+  const Graph g = small_net();
+  expect_error(error_of(g, options, inputs_for(g, 1)), ErrorKind::bad_argument, {"log_p", "keys"});
+}
+
+TEST(CompileErrors, too_little_precision_is_refused) {
+  // A product of small values drowns in the rounding of a small scale.
+  NetBuilder b(207, {1, 4});
+  const auto weights = [&](double scale) {
+    return b.graph.add_constant(random_tensor({4, 4}, b.rng, scale));
+  };
+  const ValueId small = b.graph.add(Op::MatMul, {b.at, weights(1e-3)});
+  const ValueId squared = b.graph.add(Op::Mul, {small, small});
+  const Graph tiny = b.finish(b.graph.add(Op::MatMul, {squared, weights(1e6)}));
+  CompileOptions options = test_options(10);
+  options.scheme.log_q0 = 40;
+  options.scheme.log_scale = 22;
+  expect_error(error_of(tiny, options, inputs_for(tiny, 1)), ErrorKind::bad_argument, {"bits"});
+  const Graph g = small_net();
+  EXPECT_GT(compile(g, inputs_for(g, 1), test_options(10)).explanation.precision_bits, 12);
+  options = test_options(10);
+  options.scheme.log_q = {48, 20, 20, 20};
+  expect_error(error_of(g, options, inputs_for(g, 1)), ErrorKind::bad_argument, {"log_q"});
+}
+
 TEST(CompileErrors, only_a_batch_of_one_can_be_compiled) {
   NetBuilder b(207, {2, 8});
   const Graph g = b.finish(b.gemm(b.at, 3));

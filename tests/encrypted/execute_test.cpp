@@ -145,6 +145,34 @@ TEST_F(ExecuteErrors, a_missing_rotation_key_is_named) {
   }
 }
 
+TEST_F(ExecuteErrors, mixtures_with_the_same_parameters_are_refused) {
+  const CompileOptions options = small_options(10);
+  Session s(compile(g, inputs, options).program), stranger(s.program);
+  NetBuilder b(311, {1, 1, 4, 4});  // the same architecture with other weights
+  const Graph retrained = b.finish(b.gemm(b.flatten(b.quadratic(b.conv(b.at, 2, 3, 1, 1))), 3));
+  Session other(compile(retrained, inputs_for(retrained, 310, 1), options).program);
+  ASSERT_EQ(other.program->params.hash(), s.program->params.hash());
+  const auto refused = [&](const ckks::EvaluationKeys& keys, ckks::Ciphertext in,
+                           const char* part) {
+    try {
+      execute(*s.program, *s.context, keys, in, s.pool);
+      ADD_FAILURE() << "no error: " << part;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::bad_argument);
+      EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
+    }
+  };
+  const ckks::EvaluationKeys keys = s.keys(s.program->keys);
+  refused(stranger.keys(s.program->keys), s.encrypt(inputs[0]),
+          "the evaluation keys belong to key");
+  ckks::Ciphertext in = s.encrypt(inputs[0]);
+  in.set_origin({s.secret.id(), other.program->hash});
+  refused(keys, std::move(in), "was encrypted for program");
+  const ckks::Ciphertext out = execute(*s.program, *s.context, keys, s.encrypt(inputs[0]), s.pool);
+  EXPECT_EQ(out.origin().key, s.secret.id());
+  EXPECT_EQ(out.origin().program, s.program->hash);
+}
+
 TEST_F(ExecuteErrors, keys_or_inputs_of_another_program_are_refused) {
   Session s(compile(g, inputs, small_options(10)).program);
   Session other(compile(g, inputs, small_options(11)).program);

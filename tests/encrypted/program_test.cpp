@@ -83,6 +83,7 @@ TEST(Check, catches_raised_levels_and_missing_levels) {
   expect_caught("no level left", [](EncryptedProgram& q) {
     Instruction rescale = q.instructions.back();
     rescale.op = Opcode::rescale;
+    rescale.table = -1;
     rescale.a = i32(std::ssize(q.instructions) - 1);
     q.instructions.push_back(rescale);
   });
@@ -95,16 +96,32 @@ TEST(Check, catches_folds_that_are_wrong_missing_or_too_many) {
     for (Instruction& i : p.instructions)
       if (i.op == Opcode::fold) {
         i.op = Opcode::drop;
+        i.steps = 0;
         i.period = p.instructions[size_t(i.a)].period;
       }
   });
   expect_caught("counts them twice", [](EncryptedProgram& p) {
     Instruction fold = p.instructions.back();
     fold.op = Opcode::fold;
+    fold.table = -1;
     fold.a = i32(std::ssize(p.instructions) - 1);
     fold.steps = fold.period / 2;
     p.instructions.push_back(fold);
   });
+}
+
+TEST(Check, catches_fields_that_the_operation_does_not_read) {
+  // last_uses and the interpreters index with operands before they look at the operation.
+  const auto set = [](Opcode op, auto change) {
+    return [=](EncryptedProgram& p) { change(p.instructions[size_t(first(op))]); };
+  };
+  for (i32 wild : {2'000'000'000, 0, -2}) {
+    expect_caught("not used", set(Opcode::linear, [=](Instruction& i) { i.b = wild; }));
+    expect_caught("not used", set(Opcode::input, [=](Instruction& i) { i.a = wild; }));
+    expect_caught("not used", set(Opcode::rescale, [=](Instruction& i) { i.table = wild; }));
+  }
+  expect_caught("not used", set(Opcode::rescale, [](Instruction& i) { i.steps = 1; }));
+  expect_caught("not used", set(Opcode::square, [](Instruction& i) { i.plain_scale = 2; }));
 }
 
 TEST(Check, refuses_an_output_with_partial_sums) {
@@ -220,18 +237,35 @@ TEST(Serialise, changed_contents_under_a_right_checksum_are_refused_or_sound) {
 TEST(Client, packs_and_reads_what_the_program_says) {
   const EncryptedProgram& p = sample();
   Rng rng(1);
-  const Tensor image = random_tensor({1, 1, 8, 8}, rng);
+  const Tensor image = random_tensor({1, 1, 8, 8}, rng, 0.3);
   const std::vector<double> slots = pack_input(p, image);
   ASSERT_EQ(std::ssize(slots), p.slots());
   for (size_t s = 0; s < slots.size(); ++s) {
     const i32 e = p.input_elements[s % p.input_elements.size()];
     ASSERT_EQ(slots[s], e < 0 ? 0 : image.as_double(e)) << "slot " << s;
   }
-  EXPECT_EQ(pack_input(p, random_tensor({1, 8, 8}, rng)).size(), slots.size());
+  EXPECT_EQ(pack_input(p, random_tensor({1, 8, 8}, rng, 0.3)).size(), slots.size());
   const Tensor y = unpack_output(p, slots);
   EXPECT_EQ(y.dims(), (Dims{1, 3}));
   for (i64 e = 0; e < 3; ++e)
     EXPECT_EQ(y.as_double(e), double(float(slots[size_t(p.output_slots[size_t(e)])])));
+}
+
+TEST(Client, refuses_values_beyond_what_the_plan_has_room_for) {
+  const EncryptedProgram& p = sample();
+  EXPECT_GT(p.input_limit, 0);
+  EXPECT_GT(p.output_limit, 0);
+  Tensor image(DType::f32, {1, 1, 8, 8});
+  image.mutable_data<float>()[3] = float(p.input_limit * 0.999);
+  EXPECT_NO_THROW(pack_input(p, image));
+  image.mutable_data<float>()[3] = float(-p.input_limit * 1.01);
+  try {
+    pack_input(p, image);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::bad_input);
+    EXPECT_NE(std::string(e.what()).find("element 3"), std::string::npos) << e.what();
+  }
 }
 
 TEST(Client, refuses_other_shapes_types_and_nan) {

@@ -73,6 +73,8 @@ std::vector<i64> broadcast_source(const Dims& from, const Dims& to);
 /// The constant's elements broadcast to `to`.
 std::vector<double> broadcast_values(const Tensor& tensor, const Dims& to);
 std::shared_ptr<const SparseMatrix> share(SparseMatrix m);
+/// throws Error(unsupported) unless the first dimension is 1
+void require_one_image(const Lowering& l, NodeId node, const Dims& input);
 /// throws Error(unsupported) "<node>: <why>"
 [[noreturn]] void refuse(const Lowering& l, NodeId node, std::string_view why);
 
