@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Residues modulo q < 2^48 as doubles, four to an AVX2 register. Every value is an integer below
+// 2^53 in magnitude, so all sums and products here are exact or carry their own correction.
+//
+// Product of |a| <= A <= 16 * 2^48 and |w| <= q/2 (centred factors):
+//   h = RN(a w)   l = fma(a, w, -h), exact   k = round(RN(h * RN(1/q)))   r = fma(-k, q, h) + l
+// Three roundings of relative size 2^-53 lie between a w / q and what is rounded to k, so
+//   r = a w (mod q),   |r| <= (1/2 + e) q   with   e = 1.51 A 2^-53 <= 0.76.
+// h - k q = r - l is an integer (h is a multiple of a power of two >= 1, or below 2^53) of
+// magnitude at most 1.26 q + 2^46 < 2^53: the second fma is exact, and so is the last sum.
+//
+// Source: van der Hoeven, Lecerf, Quintin, "Modular SIMD arithmetic in Mathemagix", 2016.
+#pragma once
+#include <immintrin.h>
+
+#include "base/cpu.h"
+#include "base/types.h"
+
+/// Helpers of kernels: part of the function that calls them.
+#define SINTER_INLINE_AVX2 SINTER_TARGET_AVX2 __attribute__((always_inline)) inline
+
+namespace sinter::ring {
+
+/// Adding 2^52 to an integer in [0, 2^52) puts it into the low bits of the word.
+inline constexpr double kWordBias = 0x1p52;
+
+/// The representative of least magnitude of a residue, q odd.
+inline double centred(u64 residue, u64 q) {
+  return residue > q / 2 ? -double(i64(q - residue)) : double(i64(residue));
+}
+
+/// q and 1/q in every lane.
+struct FmaModulus {
+  __m256d q, reciprocal;
+};
+
+SINTER_INLINE_AVX2 FmaModulus fma_modulus(u64 q) {
+  return {_mm256_set1_pd(double(i64(q))), _mm256_set1_pd(1.0 / double(i64(q)))};
+}
+
+SINTER_INLINE_AVX2 __m256d round_to_integer(__m256d x) {
+  return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+/// a w modulo q as at the top of the file.
+SINTER_INLINE_AVX2 __m256d fma_mul(const FmaModulus& m, __m256d a, __m256d w) {
+  const __m256d h = _mm256_mul_pd(a, w), l = _mm256_fmsub_pd(a, w, h);
+  const __m256d k = round_to_integer(_mm256_mul_pd(h, m.reciprocal));
+  return _mm256_add_pd(_mm256_fnmadd_pd(k, m.q, h), l);
+}
+
+/// x modulo q in [-q (1/2 + 2^-16), q (1/2 + 2^-16)] for |x| < 2^53: x / q is below 2^34 for q of
+/// 20 bits, and k may be beside the nearest integer only when x / q is within 2^-16 of the middle.
+/// For |x| >= 2^53 that are multiples of a power of two, see kernels_sum.cpp.
+SINTER_INLINE_AVX2 __m256d fma_reduce(const FmaModulus& m, __m256d x) {
+  return _mm256_fnmadd_pd(round_to_integer(_mm256_mul_pd(x, m.reciprocal)), m.q, x);
+}
+
+/// (-q, q) to [0, q).
+SINTER_INLINE_AVX2 __m256d make_canonical(const FmaModulus& m, __m256d x) {
+  const __m256d is_negative = _mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_LT_OQ);
+  return _mm256_add_pd(x, _mm256_and_pd(is_negative, m.q));
+}
+
+/// Words in [0, 2^52) to doubles.
+SINTER_INLINE_AVX2 __m256d to_doubles(__m256i words) {
+  const __m256d bias = _mm256_set1_pd(kWordBias);
+  return _mm256_sub_pd(_mm256_or_pd(_mm256_castsi256_pd(words), bias), bias);
+}
+SINTER_INLINE_AVX2 __m256d load_words(const u64* x) {
+  return to_doubles(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
+}
+
+/// Integers in [0, 2^52) to words.
+SINTER_INLINE_AVX2 void store_words(u64* x, __m256d v) {
+  const __m256d bias = _mm256_set1_pd(kWordBias);
+  _mm256_storeu_pd(reinterpret_cast<double*>(x), _mm256_xor_pd(_mm256_add_pd(v, bias), bias));
+}
+
+}  // namespace sinter::ring
