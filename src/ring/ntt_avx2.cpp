@@ -40,13 +40,13 @@ SINTER_INLINE_AVX2 __m256d load(const u64* x) {
   return kWords ? load_words(x) : load_doubles(x);
 }
 
-SINTER_INLINE_AVX2 void forward(const FmaModulus& m, __m256d& x, __m256d& y, __m256d w) {
+SINTER_INLINE_AVX2 void forward(const FmaModulus& m, __m256d& x, __m256d& y, const FmaFactor& w) {
   const __m256d t = fma_mul(m, y, w);
   y = _mm256_sub_pd(x, t);
   x = _mm256_add_pd(x, t);
 }
 
-SINTER_INLINE_AVX2 void inverse(const FmaModulus& m, __m256d& x, __m256d& y, __m256d w) {
+SINTER_INLINE_AVX2 void inverse(const FmaModulus& m, __m256d& x, __m256d& y, const FmaFactor& w) {
   const __m256d d = _mm256_sub_pd(x, y);
   x = _mm256_add_pd(x, y);
   y = fma_mul(m, d, w);
@@ -71,33 +71,45 @@ SINTER_INLINE_AVX2 void load_pairs(const double* w, __m256d& even, __m256d& odd)
   odd = _mm256_unpackhi_pd(a, b);
 }
 
+/// Two butterflies whose instructions alternate: neither waits for the other.
+SINTER_INLINE_AVX2 void forward_two(const FmaModulus& m, __m256d& x0, __m256d& y0,
+                                    const FmaFactor& w0, __m256d& x1, __m256d& y1,
+                                    const FmaFactor& w1) {
+  const __m256d h0 = _mm256_mul_pd(y0, w0.w), h1 = _mm256_mul_pd(y1, w1.w);
+  const __m256d p0 = _mm256_mul_pd(y0, w0.quotient), p1 = _mm256_mul_pd(y1, w1.quotient);
+  const __m256d l0 = _mm256_fmsub_pd(y0, w0.w, h0), l1 = _mm256_fmsub_pd(y1, w1.w, h1);
+  const __m256d k0 = round_to_integer(p0), k1 = round_to_integer(p1);
+  const __m256d d0 = _mm256_fnmadd_pd(k0, m.q, h0), d1 = _mm256_fnmadd_pd(k1, m.q, h1);
+  const __m256d t0 = _mm256_add_pd(d0, l0), t1 = _mm256_add_pd(d1, l1);
+  y0 = _mm256_sub_pd(x0, t0);
+  y1 = _mm256_sub_pd(x1, t1);
+  x0 = _mm256_add_pd(x0, t0);
+  x1 = _mm256_add_pd(x1, t1);
+}
+
 /// The four layers of a group of 16; words out.
 template <bool kFirst>
 SINTER_INLINE_AVX2 void forward_16(const FmaModulus& m, u64* x, const double* w, i64 g) {
   __m256d a = load<kFirst>(x), b = load<kFirst>(x + 4);
   __m256d c = load<kFirst>(x + 8), d = load<kFirst>(x + 12);
-  const __m256d w1 = _mm256_set1_pd(w[g]);
-  forward(m, a, c, w1);
-  forward(m, b, d, w1);
-  forward(m, a, b, _mm256_set1_pd(w[2 * g]));
-  forward(m, c, d, _mm256_set1_pd(w[2 * g + 1]));
+  const FmaFactor w1 = fma_factor(m, w[g]);
+  forward_two(m, a, c, w1, b, d, w1);
+  forward_two(m, a, b, fma_factor(m, w[2 * g]), c, d, fma_factor(m, w[2 * g + 1]));
   transpose(a, b, c, d);
-  const __m256d w4 = _mm256_loadu_pd(w + 4 * g);
+  const FmaFactor w4 = fma_factor(m, _mm256_loadu_pd(w + 4 * g));
   __m256d even, odd;
   load_pairs(w + 8 * g, even, odd);
-  forward(m, a, c, w4);
-  forward(m, b, d, w4);
-  forward(m, a, b, even);
-  forward(m, c, d, odd);
-  a = make_canonical(m, fma_reduce(m, a));
-  b = make_canonical(m, fma_reduce(m, b));
-  c = make_canonical(m, fma_reduce(m, c));
-  d = make_canonical(m, fma_reduce(m, d));
+  forward_two(m, a, c, w4, b, d, w4);
+  forward_two(m, a, b, fma_factor(m, even), c, d, fma_factor(m, odd));
+  a = biased_canonical(m, fma_reduce(m, a));
+  b = biased_canonical(m, fma_reduce(m, b));
+  c = biased_canonical(m, fma_reduce(m, c));
+  d = biased_canonical(m, fma_reduce(m, d));
   transpose(a, b, c, d);
-  store_words(x, a);
-  store_words(x + 4, b);
-  store_words(x + 8, c);
-  store_words(x + 12, d);
+  store_biased(x, a);
+  store_biased(x + 4, b);
+  store_biased(x + 8, c);
+  store_biased(x + 12, d);
 }
 
 /// The first two layers of a group of 4 * quarter.
@@ -105,16 +117,14 @@ template <bool kFirst>
 SINTER_TARGET_AVX2 void forward_quarters(const FmaModulus& modulus, u64* x, i64 quarter,
                                          const double* w, i64 g) {
   const FmaModulus m = modulus;
-  const __m256d w1 = _mm256_set1_pd(w[g]), w2 = _mm256_set1_pd(w[2 * g]);
-  const __m256d w3 = _mm256_set1_pd(w[2 * g + 1]);
+  const FmaFactor w1 = fma_factor(m, w[g]), w2 = fma_factor(m, w[2 * g]);
+  const FmaFactor w3 = fma_factor(m, w[2 * g + 1]);
   u64 *x1 = x + quarter, *x2 = x1 + quarter, *x3 = x2 + quarter;
   for (i64 j = 0; j < quarter; j += 4) {
     __m256d a = load<kFirst>(x + j), b = load<kFirst>(x1 + j);
     __m256d c = load<kFirst>(x2 + j), d = load<kFirst>(x3 + j);
-    forward(m, a, c, w1);
-    forward(m, b, d, w1);
-    forward(m, a, b, w2);
-    forward(m, c, d, w3);
+    forward_two(m, a, c, w1, b, d, w1);
+    forward_two(m, a, b, w2, c, d, w3);
     store_doubles(x + j, a);
     store_doubles(x1 + j, b);
     store_doubles(x2 + j, c);
@@ -141,10 +151,10 @@ SINTER_TARGET_AVX2 void forward_group(const FmaModulus& modulus, u64* x, i64 siz
 }
 
 /// The last layer: both sides multiplied, canonical words out.
-SINTER_INLINE_AVX2 void finish(const FmaModulus& m, __m256d x, __m256d y, __m256d scale, __m256d w,
-                               u64* out_x, u64* out_y) {
-  store_words(out_x, make_canonical(m, fma_mul(m, _mm256_add_pd(x, y), scale)));
-  store_words(out_y, make_canonical(m, fma_mul(m, _mm256_sub_pd(x, y), w)));
+SINTER_INLINE_AVX2 void finish(const FmaModulus& m, __m256d x, __m256d y, const FmaFactor& scale,
+                               const FmaFactor& w, u64* out_x, u64* out_y) {
+  store_canonical(out_x, m, fma_mul(m, _mm256_add_pd(x, y), scale));
+  store_canonical(out_y, m, fma_mul(m, _mm256_sub_pd(x, y), w));
 }
 
 /// The four layers of a group of 16; words in. kLast: the whole transform, w1 = w[1] / N.
@@ -155,18 +165,18 @@ SINTER_INLINE_AVX2 void inverse_16(const FmaModulus& m, u64* x, const double* w,
   transpose(a, b, c, d);
   __m256d even, odd;
   load_pairs(w + 8 * g, even, odd);
-  inverse(m, a, b, even);
-  inverse(m, c, d, odd);
-  const __m256d w4 = _mm256_loadu_pd(w + 4 * g);
+  inverse(m, a, b, fma_factor(m, even));
+  inverse(m, c, d, fma_factor(m, odd));
+  const FmaFactor w4 = fma_factor(m, _mm256_loadu_pd(w + 4 * g));
   inverse(m, a, c, w4);
   inverse(m, b, d, w4);
   a = fma_reduce(m, a);
   transpose(a, b, c, d);
-  inverse(m, a, b, _mm256_set1_pd(w[2 * g]));
-  inverse(m, c, d, _mm256_set1_pd(w[2 * g + 1]));
-  const __m256d top = _mm256_set1_pd(w1);
+  inverse(m, a, b, fma_factor(m, w[2 * g]));
+  inverse(m, c, d, fma_factor(m, w[2 * g + 1]));
+  const FmaFactor top = fma_factor(m, w1);
   if (kLast) {
-    const __m256d factor = _mm256_set1_pd(scale);
+    const FmaFactor factor = fma_factor(m, scale);
     finish(m, a, c, factor, top, x, x + 8);
     finish(m, b, d, factor, top, x + 4, x + 12);
     return;
@@ -184,8 +194,8 @@ template <bool kLast>
 SINTER_TARGET_AVX2 void inverse_quarters(const FmaModulus& modulus, u64* x, i64 quarter,
                                          const double* w, i64 g, double w1, double scale) {
   const FmaModulus m = modulus;
-  const __m256d top = _mm256_set1_pd(w1), w2 = _mm256_set1_pd(w[2 * g]);
-  const __m256d w3 = _mm256_set1_pd(w[2 * g + 1]), factor = _mm256_set1_pd(scale);
+  const FmaFactor top = fma_factor(m, w1), w2 = fma_factor(m, w[2 * g]);
+  const FmaFactor w3 = fma_factor(m, w[2 * g + 1]), factor = fma_factor(m, scale);
   u64 *x1 = x + quarter, *x2 = x1 + quarter, *x3 = x2 + quarter;
   for (i64 j = 0; j < quarter; j += 4) {
     __m256d a = load_doubles(x + j), b = load_doubles(x1 + j);
@@ -237,7 +247,7 @@ SINTER_TARGET_AVX2 void ntt_forward_avx2(const NttTables& tables, std::span<u64>
   const double* w = tables.forward_doubles().data();
   u64* x = span.data();
   if (std::countr_zero(u64(n)) % 2 == 0) return forward_group<true>(m, x, n, w, 1);
-  const __m256d w1 = _mm256_set1_pd(w[1]);
+  const FmaFactor w1 = fma_factor(m, w[1]);
   u64* y = x + n / 2;
   for (i64 j = 0; j < n / 2; j += 4) {
     __m256d a = load_words(x + j), b = load_words(y + j);
@@ -263,7 +273,7 @@ SINTER_TARGET_AVX2 void ntt_inverse_avx2(const NttTables& tables, std::span<u64>
   u64* y = x + n / 2;
   inverse_group<false>(m, x, n / 2, w, 2, w[2], 0);
   inverse_group<false>(m, y, n / 2, w, 3, w[3], 0);
-  const __m256d factor = _mm256_set1_pd(scale), top = _mm256_set1_pd(w1);
+  const FmaFactor factor = fma_factor(m, scale), top = fma_factor(m, w1);
   for (i64 j = 0; j < n / 2; j += 4)
     finish(m, load_doubles(x + j), load_doubles(y + j), factor, top, x + j, y + j);
 }
