@@ -61,9 +61,9 @@ SINTER_INLINE_AVX2 __m256d fma_mul(const FmaModulus& m, __m256d a, const FmaFact
   return _mm256_add_pd(_mm256_fnmadd_pd(k, m.q, h), l);
 }
 
-/// x modulo q in [-q (1/2 + 2^-16), q (1/2 + 2^-16)] for |x| < 2^53: x / q is below 2^34 for q of
-/// 20 bits, and k may be beside the nearest integer only when x / q is within 2^-16 of the middle.
-/// For |x| >= 2^53 that are multiples of a power of two, see kernels_sum.cpp.
+/// x modulo q for |x| < 2^53: x / q is off by at most |x / q| 2^-52 before it is rounded to k, so
+/// the result is at most (1/2 + |x / q| 2^-52) q, below q for every q > 4.
+/// For larger x, multiples of a power of two, see kernels_sum.cpp.
 SINTER_INLINE_AVX2 __m256d fma_reduce(const FmaModulus& m, __m256d x) {
   return _mm256_fnmadd_pd(round_to_integer(_mm256_mul_pd(x, m.reciprocal)), m.q, x);
 }
