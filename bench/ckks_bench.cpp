@@ -4,6 +4,9 @@
 // that compares machines.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "base/random.h"
 #include "ckks/encoder.h"
 #include "ckks/evaluate.h"
@@ -76,14 +79,50 @@ void transform(benchmark::State& state, const Transform& run) {
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
-void ntt_forward(benchmark::State& state) { transform(state, ring::ntt_forward); }
-void ntt_inverse(benchmark::State& state) { transform(state, ring::ntt_inverse); }
+void ntt_forward(benchmark::State& state) {
+  transform(state, [](const ring::NttTables& t, std::span<u64> x) { ring::ntt_forward(t, x); });
+}
+void ntt_inverse(benchmark::State& state) {
+  transform(state, [](const ring::NttTables& t, std::span<u64> x) { ring::ntt_inverse(t, x); });
+}
 void ntt_forward_reference(benchmark::State& state) {
   transform(state, ring::ntt_forward_reference);
 }
 BENCHMARK(ntt_forward)->Arg(13)->Arg(15)->Arg(16)->Unit(benchmark::kMicrosecond);
 BENCHMARK(ntt_inverse)->Arg(15)->Unit(benchmark::kMicrosecond);
 BENCHMARK(ntt_forward_reference)->Arg(15)->Unit(benchmark::kMicrosecond);
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Both transforms in turn on the same values; "ratio" compares the fastest run of each.
+template <class Fast, class Reference>
+void compare(benchmark::State& state, const Fast& fast, const Reference& reference) {
+  const i64 n = i64(1) << state.range(0);
+  const ring::NttTables tables(n, ring::Modulus(ring::ntt_primes(n, 48, 1)[0]));
+  std::vector<u64> x(static_cast<size_t>(n), 1);
+  double fast_s = 1e9, reference_s = 1e9;
+  for (auto _ : state) {
+    auto start = std::chrono::steady_clock::now();
+    reference(tables, x);
+    reference_s = std::min(reference_s, seconds_since(start));
+    start = std::chrono::steady_clock::now();
+    fast(tables, x, active_isa());
+    fast_s = std::min(fast_s, seconds_since(start));
+  }
+  state.counters["reference_us"] = reference_s * 1e6;
+  state.counters["fast_us"] = fast_s * 1e6;
+  state.counters["ratio"] = reference_s / fast_s;
+}
+void ntt_forward_ratio(benchmark::State& state) {
+  compare(state, ring::ntt_forward, ring::ntt_forward_reference);
+}
+void ntt_inverse_ratio(benchmark::State& state) {
+  compare(state, ring::ntt_inverse, ring::ntt_inverse_reference);
+}
+BENCHMARK(ntt_forward_ratio)->DenseRange(12, 16)->Unit(benchmark::kMicrosecond);
+BENCHMARK(ntt_inverse_ratio)->DenseRange(12, 16)->Unit(benchmark::kMicrosecond);
 
 void encode_full(benchmark::State& state) {
   Setup& s = setup();

@@ -2,44 +2,12 @@
 #include "ckks/detail/key_switch.h"
 
 #include "base/error.h"
+#include "ring/kernels.h"
 #include "ring/rns.h"
 
 namespace sinter::ckks::detail {
-namespace {
 
 using ring::RnsPoly;
-using ring::u128;
-
-/// One limb: all digits of a position are summed before it is left, so the accumulators never go
-/// through memory. Count > 0 fixes the number of digits at compile time.
-template <int Count>
-void limb_product(const u64* const* x, const u64* const* b, const u64* const* a, int digits,
-                  const ring::Modulus& modulus, i64 n, u64* out0, u64* out1) {
-  const ring::Modulus q = modulus;
-  const int count = Count > 0 ? Count : digits;
-  for (i64 i = 0; i < n; ++i) {
-    u128 sum0 = 0, sum1 = 0;
-    for (int d = 0; d < count; ++d) {
-      const u64 value = x[d][i];
-      sum0 += u128(value) * b[d][i];
-      sum1 += u128(value) * a[d][i];
-    }
-    out0[i] = q.reduce(sum0);
-    out1[i] = q.reduce(sum1);
-  }
-}
-
-using LimbKernel = void (*)(const u64* const*, const u64* const*, const u64* const*, int,
-                            const ring::Modulus&, i64, u64*, u64*);
-
-LimbKernel limb_kernel(size_t digits) {
-  constexpr LimbKernel kKernels[] = {limb_product<0>, limb_product<1>, limb_product<2>,
-                                     limb_product<3>, limb_product<4>, limb_product<5>,
-                                     limb_product<6>};
-  return digits < std::size(kKernels) ? kKernels[digits] : limb_product<0>;
-}
-
-}  // namespace
 
 i64 normalise_rotation(i64 steps, i64 slots) {
   const i64 remainder = steps % slots;
@@ -67,15 +35,12 @@ void inner_product_limb(const Context& context, const std::vector<RnsPoly>& digi
                         const SwitchingKey& key, int limb, std::span<u64> out0,
                         std::span<u64> out1) {
   const int key_limb = limb <= level ? limb : limb + key.level - level;
-  std::vector<const u64*> x, b, a;
-  for (size_t d = 0; d < digits.size(); ++d) {
-    x.push_back(digits[d].limb(limb).data());
-    b.push_back(key.digits[d].b.limb(key_limb).data());
-    a.push_back(key.digits[d].a.limb(key_limb).data());
-  }
-  limb_kernel(digits.size())(x.data(), b.data(), a.data(), int(digits.size()),
-                             context.ring().limb_modulus(level, limb), context.n(), out0.data(),
-                             out1.data());
+  std::vector<ring::PairTerm> terms;
+  for (size_t d = 0; d < digits.size(); ++d)
+    terms.push_back({digits[d].limb(limb).data(), key.digits[d].b.limb(key_limb).data(),
+                     key.digits[d].a.limb(key_limb).data()});
+  ring::sum_products(terms, context.ring().limb_modulus(level, limb), context.n(), out0.data(),
+                     out1.data());
 }
 
 ExtendedPair inner_product(const Context& context, const std::vector<RnsPoly>& digits, int level,

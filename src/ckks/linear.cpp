@@ -14,6 +14,7 @@
 #include "ckks/detail/check.h"
 #include "ckks/detail/encode_limbs.h"
 #include "ckks/detail/key_switch.h"
+#include "ring/kernels.h"
 #include "ring/rns.h"
 
 namespace sinter::ckks {
@@ -21,13 +22,9 @@ namespace {
 
 using detail::ExtendedPair;
 using ring::RnsPoly;
-using ring::u128;
 
 /// The encoded diagonals of giant number g.
 using Diagonals = std::function<const std::vector<RnsPoly>&(size_t giant)>;
-
-constexpr i64 kTile = 512;          // positions: two accumulators of 8 KiB
-constexpr i64 kMaxTerms = 1 << 13;  // products that a 128-bit sum is given between reductions
 
 i64 period_of(const Context& context, const LinearPlan& plan, const DiagonalSource& source) {
   require(plan.slots == context.slots(), ErrorKind::bad_argument, "linear: expected a plan for ",
@@ -74,14 +71,15 @@ void baby_limb(const Context& context, const LinearPlan& plan, const Ciphertext&
   const ring::ShoupFactor special = q.shoup(is_special ? 0 : context.ring().special_product(limb));
   const i64 n = context.n();
   std::vector<u64> lifted0(static_cast<size_t>(n), 0), sum0(lifted0), sum1(lifted0);
-  for (i64 i = 0; i < n && !is_special; ++i)
-    lifted0[size_t(i)] = q.mul(x.part(0).limb(limb)[size_t(i)], special);
+  if (!is_special) ring::scale(x.part(0).limb(limb).data(), q, special, n, lifted0.data());
   for (size_t b = 0; b < plan.babies.size(); ++b) {
     const std::span<u64> out0 = out[b].c0.limb(limb), out1 = out[b].c1.limb(limb);
     if (plan.babies[b] == 0) {
       std::copy(lifted0.begin(), lifted0.end(), out0.begin());
-      for (i64 i = 0; i < n; ++i)
-        out1[size_t(i)] = is_special ? 0 : q.mul(x.part(1).limb(limb)[size_t(i)], special);
+      if (is_special)
+        std::fill(out1.begin(), out1.end(), u64(0));
+      else
+        ring::scale(x.part(1).limb(limb).data(), q, special, n, out1.data());
       continue;
     }
     const SwitchingKey& key = keys.galois(context, plan.babies[b], level);
@@ -106,33 +104,18 @@ std::vector<ExtendedPair> baby_steps(const Context& context, const LinearPlan& p
   return out;
 }
 
-/// One limb of V_g, tile by tile, with 128-bit sums.
+/// One limb of V_g.
 void sum_limb(const std::vector<ExtendedPair>& babies, const LinearPlan::Giant& giant,
-              const std::vector<RnsPoly>& diagonals, int limb, const ring::Modulus& modulus,
+              const std::vector<RnsPoly>& diagonals, int limb, const ring::Modulus& q,
               ExtendedPair& out) {
-  const ring::Modulus q = modulus;
   const i64 n = out.c0.n();
-  u128 sum0[kTile], sum1[kTile];
-  for (i64 start = 0; start < n; start += kTile) {
-    const i64 size = std::min(kTile, n - start);
-    std::fill_n(sum0, size, u128(0));
-    std::fill_n(sum1, size, u128(0));
-    for (size_t t = 0; t < giant.terms.size(); ++t) {
-      const ExtendedPair& baby = babies[size_t(giant.terms[t].baby)];
-      const u64 *u0 = baby.c0.limb(limb).data() + start, *u1 = baby.c1.limb(limb).data() + start;
-      const u64* d = diagonals[t].limb(limb).data();
-      const int shift = std::countr_zero(u64(n / diagonals[t].n()));
-      for (i64 i = 0; i < size; ++i) {
-        const u64 factor = d[(start + i) >> shift];
-        sum0[i] += u128(factor) * u0[i];
-        sum1[i] += u128(factor) * u1[i];
-      }
-      if (t % kMaxTerms == kMaxTerms - 1)
-        for (i64 i = 0; i < size; ++i) sum0[i] = q.reduce(sum0[i]), sum1[i] = q.reduce(sum1[i]);
-    }
-    u64 *to0 = out.c0.limb(limb).data() + start, *to1 = out.c1.limb(limb).data() + start;
-    for (i64 i = 0; i < size; ++i) to0[i] = q.reduce(sum0[i]), to1[i] = q.reduce(sum1[i]);
+  std::vector<ring::PairTerm> terms;
+  for (size_t t = 0; t < giant.terms.size(); ++t) {
+    const ExtendedPair& baby = babies[size_t(giant.terms[t].baby)];
+    terms.push_back({diagonals[t].limb(limb).data(), baby.c0.limb(limb).data(),
+                     baby.c1.limb(limb).data(), std::countr_zero(u64(n / diagonals[t].n()))});
   }
+  ring::sum_products(terms, q, n, out.c0.limb(limb).data(), out.c1.limb(limb).data());
 }
 
 Ciphertext apply(const Context& context, const LinearPlan& plan, const Diagonals& diagonals,

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "base/error.h"
+#include "ring/fma_avx2.h"
 
 namespace sinter::ring {
 namespace {
@@ -41,7 +42,22 @@ struct Kernels {
   void (*inverse)(const NttTables&, std::span<u64>);
 };
 
-constexpr Kernels kernels() { return {ntt_forward_reference, ntt_inverse_reference}; }
+Kernels kernels(Isa isa) {
+  switch (isa) {
+    case Isa::avx2:
+      return {ntt_forward_avx2, ntt_inverse_avx2};
+    case Isa::scalar:
+      break;
+  }
+  return {ntt_forward_reference, ntt_inverse_reference};
+}
+
+std::vector<double> centred_factors(std::span<const ShoupFactor> factors, u64 q) {
+  std::vector<double> out;
+  out.reserve(factors.size());
+  for (const ShoupFactor& f : factors) out.push_back(centred(f.w, q));
+  return out;
+}
 
 }  // namespace
 
@@ -54,10 +70,16 @@ NttTables::NttTables(i64 n, const Modulus& modulus) : n_(n), modulus_(modulus) {
   root_ = find_root(n, modulus);
   forward_ = powers_in_reversed_order(n, modulus, root_);
   inverse_ = powers_in_reversed_order(n, modulus, modulus.inverse(root_));
+  forward_doubles_ = centred_factors(forward_, modulus.value());
+  inverse_doubles_ = centred_factors(inverse_, modulus.value());
 }
 
-void ntt_forward(const NttTables& tables, std::span<u64> x) { kernels().forward(tables, x); }
-void ntt_inverse(const NttTables& tables, std::span<u64> x) { kernels().inverse(tables, x); }
+void ntt_forward(const NttTables& tables, std::span<u64> x, Isa isa) {
+  kernels(isa).forward(tables, x);
+}
+void ntt_inverse(const NttTables& tables, std::span<u64> x, Isa isa) {
+  kernels(isa).inverse(tables, x);
+}
 
 std::vector<u32> automorphism_permutation(i64 n, u64 galois_element) {
   require(galois_element % 2 == 1 && galois_element < 2 * u64(n), ErrorKind::bad_argument,

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "base/cpu.h"
 #include "base/types.h"
 #include "ring/modulus.h"
 
@@ -30,12 +31,16 @@ class NttTables {
   std::span<const ShoupFactor> forward() const { return forward_; }
   /// inverse()[m + i] = psi^-bitrev(m + i).
   std::span<const ShoupFactor> inverse() const { return inverse_; }
+  /// The same factors, the representatives of least magnitude.
+  std::span<const double> forward_doubles() const { return forward_doubles_; }
+  std::span<const double> inverse_doubles() const { return inverse_doubles_; }
 
  private:
   i64 n_;
   Modulus modulus_;
   u64 root_;
   std::vector<ShoupFactor> forward_, inverse_;
+  std::vector<double> forward_doubles_, inverse_doubles_;
 };
 
 /// In place, natural order to bit-reversed order.
@@ -45,13 +50,16 @@ class NttTables {
 /// thread  safe on distinct spans
 ///
 /// Source: Longa, Naehrig 2016 (negacyclic, bit-reversed twiddles); Harvey 2014 (lazy ranges).
-void ntt_forward(const NttTables& tables, std::span<u64> x);
+void ntt_forward(const NttTables& tables, std::span<u64> x, Isa isa = active_isa());
 /// In place, bit-reversed order to natural order, divided by the size.
-void ntt_inverse(const NttTables& tables, std::span<u64> x);
+void ntt_inverse(const NttTables& tables, std::span<u64> x, Isa isa = active_isa());
 
 /// The textbook 64-bit transforms: the oracle of every faster one, and the base of its ratio.
 void ntt_forward_reference(const NttTables& tables, std::span<u64> x);
 void ntt_inverse_reference(const NttTables& tables, std::span<u64> x);
+/// Doubles and fused multiply-add, four lanes; only where Isa::avx2 runs.
+void ntt_forward_avx2(const NttTables& tables, std::span<u64> x);
+void ntt_inverse_avx2(const NttTables& tables, std::span<u64> x);
 
 /// The permutation of the automorphism X -> X^g in transform order: out[i] = in[p[i]].
 /// galois_element odd, below 2n

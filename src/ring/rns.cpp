@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "ring/kernels.h"
 
 namespace sinter::ring {
 namespace {
@@ -13,28 +14,6 @@ constexpr i64 kTile = 256;    // coefficients: 16 rows of y are 32 KiB
 constexpr i64 kGrain = 2048;  // coefficients per task that are worth a thread
 constexpr i64 kCacheBytes = i64(256) << 20;
 constexpr int kMaxSources = 16;  // special primes, or primes of one digit
-
-/// One tile of one target. Count > 0 fixes the number of sources at compile time.
-template <int Count>
-void convert_tile(const u64 (*y)[kTile], const u64* v, int sources, const u64* factors,
-                  const Modulus& t, i64 size, u64* out) {
-  const int count = Count > 0 ? Count : sources;
-  for (i64 n = 0; n < size; ++n) {
-    u128 sum = u128(v[n]) * factors[count];
-    for (int i = 0; i < count; ++i) sum += u128(y[i][n]) * factors[i];
-    out[n] = t.reduce(sum);
-  }
-}
-
-using TileKernel = void (*)(const u64 (*)[kTile], const u64*, int, const u64*, const Modulus&, i64,
-                            u64*);
-
-TileKernel tile_kernel(size_t sources) {
-  constexpr TileKernel kKernels[] = {convert_tile<0>, convert_tile<1>, convert_tile<2>,
-                                     convert_tile<3>, convert_tile<4>, convert_tile<5>,
-                                     convert_tile<6>};
-  return sources < std::size(kKernels) ? kKernels[sources] : convert_tile<0>;
-}
 
 }  // namespace
 
@@ -47,10 +26,8 @@ BaseConverter::BaseConverter(std::vector<Modulus> from, std::vector<Modulus> to)
       if (j != skip) product = t.mul(product, t.reduce_word(from_[j].value()));
     return product;
   };
-  for (size_t i = 0; i < from_.size(); ++i) {
+  for (size_t i = 0; i < from_.size(); ++i)
     inverse_.push_back(from_[i].shoup(from_[i].inverse(product_without(from_[i], i))));
-    reciprocal_.push_back(1.0 / double(from_[i].value()));
-  }
   for (const Modulus& t : to_) {
     for (size_t i = 0; i < from_.size(); ++i) factors_.push_back(product_without(t, i));
     factors_.push_back(t.negate(product_without(t, from_.size())));
@@ -60,23 +37,17 @@ BaseConverter::BaseConverter(std::vector<Modulus> from, std::vector<Modulus> to)
 void BaseConverter::convert(std::span<const u64* const> in, std::span<const Target> targets,
                             i64 begin, i64 end) const {
   SINTER_ASSERT(in.size() == from_.size());
-  const TileKernel kernel = tile_kernel(from_.size());
-  u64 y[kMaxSources][kTile], v[kTile];
-  double fraction[kTile];
+  const int sources = int(from_.size());
+  double y[kMaxSources * kTile], fraction[kTile];
   for (i64 start = begin; start < end; start += kTile) {
     const i64 size = std::min(kTile, end - start);
     std::fill_n(fraction, size, 0.5);
-    for (size_t i = 0; i < from_.size(); ++i) {
-      const u64* row = in[i] + start;
-      for (i64 n = 0; n < size; ++n) {
-        y[i][n] = from_[i].mul(row[n], inverse_[i]);
-        fraction[n] += double(i64(y[i][n])) * reciprocal_[i];
-      }
-    }
-    for (i64 n = 0; n < size; ++n) v[n] = u64(i64(fraction[n]));
+    for (int i = 0; i < sources; ++i)
+      scale_and_count(in[size_t(i)] + start, from_[size_t(i)], inverse_[size_t(i)], size,
+                      y + i * kTile, fraction);
     for (const Target& target : targets)
-      kernel(y, v, int(from_.size()), factors_.data() + size_t(target.index) * (from_.size() + 1),
-             to_[size_t(target.index)], size, target.out + start);
+      combine_rows(y, kTile, sources, fraction, factors_.data() + target.index * (sources + 1),
+                   to_[size_t(target.index)], size, target.out + start);
   }
 }
 
@@ -193,11 +164,10 @@ RnsPoly RnsRing::mod_down(RnsPoly x, int level, ThreadPool& pool) const {
   });
   pool.run(level + 1, [&](i64 limb, i64) {
     const int i = int(limb);
-    const Modulus q = modulus(i);
-    const ShoupFactor inverse = special_inverse_[size_t(i)];
-    u64 *r = remainder.limb(i).data(), *out = x.limb(i).data();
+    u64* out = x.limb(i).data();
     ntt_forward(ntt(i), remainder.limb(i));
-    for (i64 n = 0; n < n_; ++n) out[n] = q.mul(out[n] + q.value() - r[n], inverse);
+    subtract_and_scale(out, remainder.limb(i).data(), modulus(i), special_inverse_[size_t(i)], n_,
+                       out);
   });
   x.truncate(level + 1);
   return x;
@@ -207,20 +177,16 @@ RnsPoly RnsRing::rescale(const RnsPoly& x, int level, ThreadPool& pool) const {
   SINTER_ASSERT(level >= 1 && x.is_ntt() && x.limbs() == level + 1);
   std::vector<u64> last(x.limb(level).begin(), x.limb(level).end());
   ntt_inverse(ntt(level), last);
-  const u64 divisor = modulus(level).value();
+  const Modulus& divisor = modulus(level);
   RnsPoly out = make_poly(level);
   pool.run(level, [&](i64 limb, i64) {
     const int i = int(limb);
-    const Modulus q = modulus(i);
-    const ShoupFactor inverse = q.shoup(q.inverse(q.reduce_word(divisor)));
-    const u64 negative = q.negate(q.reduce_word(divisor));
+    const Modulus& q = modulus(i);
+    const ShoupFactor inverse = q.shoup(q.inverse(q.reduce_word(divisor.value())));
     u64* r = out.limb(i).data();
-    const u64* in = x.limb(i).data();
-    // The centred remainder: last, or last - divisor from the middle on.
-    for (i64 n = 0; n < n_; ++n)
-      r[n] = q.reduce_word(last[size_t(n)] + (last[size_t(n)] > divisor / 2 ? negative : 0));
+    reduce_centred(last.data(), divisor, q, n_, r);
     ntt_forward(ntt(i), out.limb(i));
-    for (i64 n = 0; n < n_; ++n) r[n] = q.mul(in[n] + q.value() - r[n], inverse);
+    subtract_and_scale(x.limb(i).data(), r, q, inverse, n_, r);
   });
   return out;
 }

@@ -44,7 +44,6 @@ class BaseConverter {
  private:
   std::vector<Modulus> from_, to_;
   std::vector<ShoupFactor> inverse_;  ///< (F/f_i)^-1 mod f_i
-  std::vector<double> reciprocal_;    ///< 1 / f_i
   std::vector<u64> factors_;          ///< [target][source]: (F/f_i) mod t; then -F mod t
 };
 

@@ -101,19 +101,75 @@ TEST(Ntt, is_linear) {
   for (size_t i = 0; i < a.size(); ++i) ASSERT_EQ(fsum[i], q.add(fa[i], q.mul(fb[i], factor))) << i;
 }
 
-TEST(Ntt, the_dispatched_transform_equals_the_reference) {
+/// Random residues, constants, and patterns that drive the lazy sums to their bounds.
+std::vector<std::vector<u64>> hard_inputs(Rng& rng, i64 n, const Modulus& q) {
+  const u64 top = q.value() - 1, middle = q.value() / 2;
+  std::vector<std::vector<u64>> out = {random_residues(rng, n, q)};
+  for (u64 v : {u64(0), u64(1), middle, middle + 1, top}) out.emplace_back(size_t(n), v);
+  std::vector<u64> two(static_cast<size_t>(n)), impulse(size_t(n), 0);
+  for (u64& v : two) v = rng.below(2) == 0 ? top : 0;
+  impulse.back() = top;
+  out.push_back(two);
+  out.push_back(impulse);
+  return out;
+}
+
+TEST(Ntt, every_instruction_set_equals_the_reference) {
   Rng rng(test_seed());
-  for (i64 n : {i64(4), i64(64), i64(1) << 13, i64(1) << 16}) {
+  for (int log_n = 1; log_n <= 17; ++log_n)
+    for (int bits : {20, 30, 40, 47, 48}) {
+      const i64 n = i64(1) << log_n;
+      const Modulus q(ntt_primes(n, bits, 1)[0]);
+      const NttTables tables(n, q);
+      for (const std::vector<u64>& x : hard_inputs(rng, n, q)) {
+        std::vector<u64> forward_expected = x, inverse_expected = x;
+        ntt_forward_reference(tables, forward_expected);
+        ntt_inverse_reference(tables, inverse_expected);
+        for (Isa isa : runnable_isas()) {
+          std::vector<u64> y = x, z = x;
+          ntt_forward(tables, y, isa);
+          ntt_inverse(tables, z, isa);
+          ASSERT_EQ(y, forward_expected) << name(isa) << " n " << n << " q " << q.value();
+          ASSERT_EQ(z, inverse_expected) << name(isa) << " n " << n << " q " << q.value();
+        }
+      }
+    }
+}
+
+TEST(Ntt, undoes_the_reference_of_the_other_direction) {
+  Rng rng(test_seed());
+  for (int log_n = 4; log_n <= 16; ++log_n) {
+    const i64 n = i64(1) << log_n;
     const Modulus q(ntt_primes(n, 48, 1)[0]);
     const NttTables tables(n, q);
-    std::vector<u64> x = random_residues(rng, n, q), y = x;
-    ntt_forward(tables, x);
-    ntt_forward_reference(tables, y);
-    EXPECT_EQ(x, y);
-    ntt_inverse(tables, x);
-    ntt_inverse_reference(tables, y);
-    EXPECT_EQ(x, y);
+    for (const std::vector<u64>& x : hard_inputs(rng, n, q))
+      for (Isa isa : runnable_isas()) {
+        std::vector<u64> y = x;
+        ntt_inverse_reference(tables, y);
+        ntt_forward(tables, y, isa);
+        ASSERT_EQ(y, x) << name(isa) << " n " << n;
+        ntt_forward_reference(tables, y);
+        ntt_inverse(tables, y, isa);
+        ASSERT_EQ(y, x) << name(isa) << " n " << n;
+      }
   }
+}
+
+TEST(Ntt, a_short_transform_over_long_tables_equals_the_reference) {
+  Rng rng(test_seed());
+  const i64 n = 1 << 12;
+  const Modulus q(ntt_primes(n, 48, 1)[0]);
+  const NttTables tables(n, q);
+  for (i64 size = 1; size <= n; size *= 2)
+    for (Isa isa : runnable_isas()) {
+      std::vector<u64> x = random_residues(rng, size, q), y = x;
+      ntt_forward(tables, x, isa);
+      ntt_forward_reference(tables, y);
+      ASSERT_EQ(x, y) << name(isa) << " size " << size;
+      ntt_inverse(tables, x, isa);
+      ntt_inverse_reference(tables, y);
+      ASSERT_EQ(x, y) << name(isa) << " size " << size;
+    }
 }
 
 TEST(Ntt, a_polynomial_of_a_subring_has_the_short_transform_repeated) {

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loops over residues that are neither transforms nor permutations: sums of products, conversion
+// between primes, products with one factor. All take and give canonical residues below primes of
+// at most 48 bits; every instruction set gives the same ones. n >= 0, any length, rows anywhere in
+// memory. An output may be the same row as an input, unless a function says otherwise.
+// thread: safe on distinct outputs.
+#pragma once
+#include <span>
+
+#include "base/cpu.h"
+#include "ring/modulus.h"
+
+namespace sinter::ring {
+
+/// One product of a sum over two rows: factor[i >> shift] with first[i] and with second[i].
+struct PairTerm {
+  const u64 *factor, *first, *second;
+  int shift = 0;  ///< a factor of N >> shift values, each repeated
+};
+/// out0[i] = sum factor[i >> shift] first[i] mod q, out1 with second. All residues modulo q; no
+/// output is an input. Any number of terms.
+/// cost  2 n products per term; the rows are read once, the sums stay in registers
+void sum_products(std::span<const PairTerm> terms, const Modulus& q, i64 n, u64* out0, u64* out1,
+                  Isa isa = active_isa());
+
+/// y[i] = x[i] w mod f as an integer, fraction[i] += y[i] * (1 / f). x modulo f.
+void scale_and_count(const u64* x, const Modulus& f, const ShoupFactor& w, i64 n, double* y,
+                     double* fraction, Isa isa = active_isa());
+/// out[i] = sum_k y[k * stride + i] factors[k] + floor(fraction[i]) factors[rows] mod t.
+/// y         rows of integers in [0, 2^48), rows <= 16
+/// fraction  in [0, 17)
+/// factors   rows + 1 residues modulo t
+void combine_rows(const double* y, i64 stride, int rows, const double* fraction, const u64* factors,
+                  const Modulus& t, i64 n, u64* out, Isa isa = active_isa());
+
+/// out[i] = x[i] w mod q.
+void scale(const u64* x, const Modulus& q, const ShoupFactor& w, i64 n, u64* out,
+           Isa isa = active_isa());
+/// out[i] = (x[i] - y[i]) w mod q.
+void subtract_and_scale(const u64* x, const u64* y, const Modulus& q, const ShoupFactor& w, i64 n,
+                        u64* out, Isa isa = active_isa());
+/// out[i] = the centred representative of x[i] modulo `divisor`, modulo q.
+void reduce_centred(const u64* x, const Modulus& divisor, const Modulus& q, i64 n, u64* out,
+                    Isa isa = active_isa());
+
+}  // namespace sinter::ring
