@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <queue>
 
+#include "base/bytes.h"
+
 namespace sinter {
 
 // -- building ------------------------------------------------------------------------------------
@@ -25,8 +27,24 @@ ValueId Graph::new_value(std::string name) {
   return id;
 }
 
+namespace {
+
+/// Sizes that no address can reach are refused where they appear, so that nothing later overflows.
+void check_size(const ValueType& type, std::string_view what) {
+  const auto dims = type.shape ? static_dims(*type.shape) : std::nullopt;
+  if (!dims) return;
+  try {
+    checked_multiply(element_count(*dims), std::max<i64>(1, element_size(type.dtype)), what);
+  } catch (const Error&) {
+    fail(ErrorKind::unsupported, what, ": a tensor of shape ", to_text(*dims), " is too large");
+  }
+}
+
+}  // namespace
+
 ValueId Graph::add_input(std::string name, DType dtype, std::optional<Shape> shape) {
   require(dtype != DType::none, ErrorKind::bad_input, "input \"", name, "\" has no element type");
+  check_size({dtype, shape, std::nullopt}, "input \"" + name + "\"");
   const ValueId id = new_value(std::move(name));
   Value& v = values_.back();
   v.type = {dtype, std::move(shape), std::nullopt};
@@ -104,10 +122,10 @@ ValueId Graph::add(Op op, std::vector<ValueId> inputs, Attributes attributes,
       .outputs[0];
 }
 
-void Graph::add_output(std::string name, ValueId value) {
+void Graph::add_output(std::string name, ValueId value, std::optional<Shape> declared) {
   for (const GraphOutput& o : outputs_)
     require(o.name != name, ErrorKind::bad_input, "output \"", name, "\" is defined twice");
-  outputs_.push_back({std::move(name), value});
+  outputs_.push_back({std::move(name), value, std::move(declared)});
 }
 
 // -- reading -------------------------------------------------------------------------------------
@@ -274,6 +292,7 @@ void Graph::infer(NodeId id) {
   const std::string description = describe(id);
   InferContext context(description, n.attributes, in, constants, out);
   sinter::info(n.op).infer(context);
+  for (const ValueType& type : out) check_size(type, description);
   for (size_t i = 0; i < out.size(); ++i)
     values_[size_t(n.outputs[i].index)].type = std::move(out[i]);
 }
@@ -285,6 +304,12 @@ void Graph::infer_all() {
 void Graph::set_input_type(ValueId input, DType dtype, std::optional<Shape> shape) {
   SINTER_ASSERT(value(input).is_input);
   values_[size_t(input.index)].type = {dtype, std::move(shape), std::nullopt};
+}
+
+i64 constant_bytes(const Graph& graph) {
+  i64 bytes = 0;
+  for (ValueId v : graph.constants()) bytes += graph.constant(v)->byte_size();
+  return bytes;
 }
 
 }  // namespace sinter

@@ -47,6 +47,8 @@ struct Value {
 struct GraphOutput {
   std::string name;
   ValueId value;
+  /// What the file promises; export falls back on it where inference knows no dimension.
+  std::optional<Shape> declared = std::nullopt;
 };
 
 /// What a file says about a model besides the computation; kept for export.
@@ -54,6 +56,8 @@ struct ModelInfo {
   i64 ir_version = 8, opset = 17;
   std::string graph_name = "sinter", producer_name, producer_version, doc;
   std::vector<std::pair<std::string, std::string>> metadata;
+  /// Inputs with default values, which a caller could override in the file; constants here.
+  std::vector<std::string> defaulted_inputs = {};
 };
 
 class Graph {
@@ -73,7 +77,7 @@ class Graph {
   /// The same for one output, returned as a value.
   ValueId add(Op op, std::vector<ValueId> inputs, Attributes attributes = {},
               std::string output_name = "");
-  void add_output(std::string name, ValueId value);
+  void add_output(std::string name, ValueId value, std::optional<Shape> declared = std::nullopt);
 
   // -- reading ---------------------------------------------------------------------------------
   const Value& value(ValueId id) const { return values_[size_t(id.index)]; }
@@ -140,6 +144,9 @@ class Graph {
   std::map<std::string, ValueId, std::less<>> by_name_;
   i64 node_count_ = 0, next_name_ = 0;
 };
+
+/// Bytes of all constants; shared ones count once.
+i64 constant_bytes(const Graph& graph);
 
 /// A fact per node or value, beside the graph. Grows on write; `absent` where nothing was written.
 template <class T, class Id>

@@ -181,7 +181,7 @@ class Exporter {
     pbf_writer interface(rest);
     for (ValueId v : g_.inputs()) write_value_info(interface, 11, names_[v], g_.value(v).type);
     for (const GraphOutput& o : g_.outputs())
-      write_value_info(interface, 12, o.name, g_.value(o.value).type);
+      write_value_info(interface, 12, o.name, g_.value(o.value).type, o.declared);
     out.add(rest);
     return out;
   }
@@ -206,8 +206,10 @@ class Exporter {
   void write_node(pbf_writer& graph, const Node& n, std::string_view domain) {
     pbf_writer w(graph, 1);
     for (ValueId v : n.inputs) put(w, 1, v.valid() ? std::string_view(names_[v]) : "");
+    // An unread output may be left out, unless how many there are is the operator's meaning.
+    const bool is_variadic = info(n.op).max_outputs < 0;
     for (ValueId v : n.outputs)
-      put(w, 2, g_.use_count(v) > 0 || v == n.outputs[0] ? names_[v] : "");
+      put(w, 2, is_variadic || g_.use_count(v) > 0 || v == n.outputs[0] ? names_[v] : "");
     if (!n.name.empty()) put(w, 3, n.name);
     put(w, 4, name(n.op));
     for (const auto& [key, value] : n.attributes) write_attribute(w, key, value);
@@ -301,18 +303,32 @@ class Exporter {
     return text.find_first_of(" +*()") == std::string::npos && text[0] != '-';
   }
 
-  void write_value_info(pbf_writer& graph, int tag, const std::string& name,
-                        const ValueType& type) {
+  /// The dimensions to write: the inferred ones; where those have no form, what the file that was
+  /// read promised.
+  std::optional<Shape> written(std::optional<Shape> inferred,
+                               const std::optional<Shape>& declared) const {
+    if (!inferred || !declared || inferred->size() != declared->size())
+      return inferred ? inferred : declared;
+    for (size_t i = 0; i < inferred->size(); ++i) {
+      const Dim& d = (*inferred)[i];
+      if (!d.value() && !(d.is_known() && is_symbol(d))) (*inferred)[i] = (*declared)[i];
+    }
+    return inferred;
+  }
+
+  void write_value_info(pbf_writer& graph, int tag, const std::string& name, const ValueType& type,
+                        const std::optional<Shape>& declared = std::nullopt) {
     pbf_writer v(graph, u32(tag));
     put(v, 1, name);
     pbf_writer t(v, 2);
     pbf_writer tensor(t, 1);
     tensor.add_int32(1, int(type.dtype));
-    if (!type.shape) return;
+    const std::optional<Shape> shown = written(type.shape, declared);
+    if (!shown) return;
     // As texts: a pbf_writer drops a message that stays empty, and an empty shape is a scalar's, an
     // empty dimension an unknown one.
     std::string shape;
-    for (const Dim& d : *type.shape) {
+    for (const Dim& d : *shown) {
       std::string dim;
       pbf_writer w(dim);
       if (const auto n = d.value())
@@ -337,12 +353,6 @@ class Exporter {
 }  // namespace
 
 namespace {
-
-i64 constant_bytes(const Graph& graph) {
-  i64 bytes = 0;
-  for (ValueId v : graph.constants()) bytes += graph.constant(v)->byte_size();
-  return bytes;
-}
 
 void check_size(const Pieces& model, std::string_view what) {
   require(model.size() < i64(1) << 31, ErrorKind::unsupported, what, ": ", model.size(),

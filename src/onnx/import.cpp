@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <queue>
+#include <set>
 
 #include "base/file.h"
 #include "onnx/model.h"
@@ -93,6 +94,7 @@ class Importer {
                    std::string(model_.producer_name),
                    std::string(model_.producer_version),
                    std::string(model_.doc),
+                   {},
                    {}};
     for (const auto& [key, value] : model_.metadata) graph_.info.metadata.emplace_back(key, value);
     interface(file, scope);
@@ -101,7 +103,7 @@ class Importer {
       const auto v = scope.values.find(o.name);
       require(v != scope.values.end(), ErrorKind::bad_input, "output \"", o.name,
               "\" is not defined by any node, input or initializer");
-      graph_.add_output(std::string(o.name), v->second);
+      graph_.add_output(std::string(o.name), v->second, declared_shape(o));
     }
     return std::move(graph_);
   }
@@ -133,7 +135,11 @@ class Importer {
     }
     for (const ValueInfoProto& v : g.inputs) {
       const auto known = scope.values.find(v.name);
-      if (known != scope.values.end() && graph_.constant(known->second)) continue;
+      if (known != scope.values.end() && graph_.constant(known->second)) {
+        // Up to IR version 3 every initializer had to be an input too: that says nothing.
+        if (model_.ir_version >= 4) graph_.info.defaulted_inputs.emplace_back(v.name);
+        continue;
+      }
       require(!v.name.empty() && known == scope.values.end(), ErrorKind::bad_input, "input \"",
               v.name, "\" has no name or is defined twice");
       require(v.is_tensor && v.elem_type > 0 && v.elem_type < 256 &&
@@ -158,6 +164,17 @@ class Importer {
     return shape;
   }
 
+  /// An output's shape as the file has it; inference, not this, decides what is computed.
+  static std::optional<Shape> declared_shape(const ValueInfoProto& v) {
+    if (!v.shape) return std::nullopt;
+    Shape shape;
+    for (const DimProto& d : *v.shape)
+      shape.push_back(d.value && *d.value >= 0 ? Dim(*d.value)
+                      : !d.param.empty()       ? Dim::symbol(d.param)
+                                               : Dim::unknown());
+    return shape;
+  }
+
   /// The model-local function that `n` calls, or nullptr when it is an operator.
   const FunctionProto* function_of(const NodeProto& n) const {
     for (const FunctionProto& f : model_.functions)
@@ -165,12 +182,36 @@ class Importer {
     return nullptr;
   }
 
-  /// True for the bodies that export_onnx writes; the same name with another body is inlined.
+  /// True for the bodies that export_onnx writes, whatever they call their values: each node
+  /// combines the result before it, at first x, with the operand listed here. The same name with
+  /// another body is inlined.
   static bool stands_for_operator(const FunctionProto& f) {
-    std::string body;
-    for (const NodeProto& n : f.nodes) body += std::string(n.op_type) + " ";
-    return f.domain == "sinter" && ((f.name == "ChannelQuadratic" && body == "Mul Add Mul Add ") ||
-                                    (f.name == "ChannelAffine" && body == "Mul Add "));
+    struct Step {
+      std::string_view op;
+      size_t operand;  // of the function's inputs
+    };
+    constexpr Step kAffine[] = {{"Mul", 1}, {"Add", 2}};
+    constexpr Step kQuadratic[] = {{"Mul", 1}, {"Add", 2}, {"Mul", 0}, {"Add", 3}};
+    const bool is_affine = f.name == "ChannelAffine";
+    if (f.domain != "sinter" || (!is_affine && f.name != "ChannelQuadratic")) return false;
+    const std::span<const Step> steps =
+        is_affine ? std::span<const Step>(kAffine) : std::span<const Step>(kQuadratic);
+    if (f.inputs.size() != (is_affine ? 3 : 4) || f.outputs.size() != 1 ||
+        f.nodes.size() != steps.size())
+      return false;
+    std::set<std::string_view> defined(f.inputs.begin(), f.inputs.end());
+    if (defined.size() != f.inputs.size() || defined.count("") > 0) return false;
+    std::string_view before = f.inputs[0];
+    for (size_t i = 0; i < steps.size(); ++i) {
+      const NodeProto& n = f.nodes[i];
+      const std::vector<std::string_view> wanted = {before, f.inputs[steps[i].operand]};
+      if (!is_default_domain(n.domain) || n.op_type != steps[i].op || n.inputs != wanted ||
+          n.outputs.size() != 1 || n.outputs[0].empty() || !n.attributes.empty() ||
+          !defined.insert(n.outputs[0]).second)
+        return false;
+      before = n.outputs[0];
+    }
+    return before == f.outputs[0];
   }
 
   /// The attribute itself, or what it refers to; nullptr when the call does not give that.
@@ -255,7 +296,9 @@ class Importer {
             "no version of the ONNX operators is named in opset_import");
     RawNode raw{*op, std::string(n.name), description, std::move(inputs), {}, {}, &names_};
     for (std::string_view out : n.outputs) raw.outputs.push_back(result_name(out, scope));
-    while (!raw.outputs.empty() && raw.outputs.back().empty()) raw.outputs.pop_back();
+    // An absent output at the end is left out, but how many a variadic one has is its meaning.
+    while (info(*op).max_outputs >= 0 && !raw.outputs.empty() && raw.outputs.back().empty())
+      raw.outputs.pop_back();
     require(!raw.outputs.empty(), ErrorKind::bad_input, "has no outputs");
     for (std::string& out : raw.outputs)  // the graph has no absent outputs, only unread ones
       if (out.empty()) out = names_.fresh(n.op_type);

@@ -17,8 +17,9 @@ inline constexpr i64 kNewestOpset = 17;
 /// Reads a model file; external data may lie in its folder.
 ///
 /// out     a graph that passes verify(); names, order, types and shapes of inputs and outputs as in
-///         the file; an initializer that is also a graph input (which
-///         a caller could override) is a constant
+///         the file; an input with a default value (since IR version 4: an initializer of the same
+///         name), which the file lets a caller override, is a constant and no input, and its name
+///         is in info.defaulted_inputs
 /// throws  Error(io) when the file cannot be read; Error(bad_input) when it is not a sound model,
 ///         naming the node or tensor; Error(unsupported) naming node, operator and opset
 /// cost    one pass over the structure; weights are not copied

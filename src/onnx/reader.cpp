@@ -375,12 +375,27 @@ ModelProto model(Reader r) {
   return m;
 }
 
+/// What is wrong with the bytes, for people who do not know the encoding.
+std::string_view plain_words(const protozero::exception& e) {
+  if (dynamic_cast<const protozero::end_of_buffer_exception*>(&e))
+    return "a field goes on behind the end of its bytes";
+  if (dynamic_cast<const protozero::varint_too_long_exception*>(&e))
+    return "a number has more than 10 bytes";
+  if (dynamic_cast<const protozero::unknown_pbf_wire_type_exception*>(&e))
+    return "a field has an unknown encoding";
+  if (dynamic_cast<const protozero::invalid_tag_exception*>(&e))
+    return "a field has an impossible number";
+  if (dynamic_cast<const protozero::invalid_length_exception*>(&e))
+    return "a list of numbers has an impossible length";
+  return "a field is malformed";
+}
+
 template <class Parse>
 auto guarded(Bytes bytes, std::string_view what, std::string_view expected, const Parse& parse) {
   try {
     return parse(Reader({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
   } catch (const protozero::exception& e) {
-    fail(ErrorKind::bad_input, what, ": truncated or not ", expected, " (", e.what(), ")");
+    fail(ErrorKind::bad_input, what, ": truncated or not ", expected, " (", plain_words(e), ")");
   } catch (const Error& e) {
     fail(ErrorKind::bad_input, what, ": truncated or not ", expected, " (", e.what(), ")");
   }

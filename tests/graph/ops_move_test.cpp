@@ -196,7 +196,7 @@ TEST(Pad, follows_each_mode_and_crops_with_negative_pads) {
   expect_tensor<i32>(run(Op::Pad, {&empty, &pads}), {1}, {0});
   expect_error(ErrorKind::bad_input, "expected 2 pads", [&] { run(Op::Pad, {&x, &few}); });
   const Tensor huge = ints({i64(1) << 40, 0});
-  expect_error(ErrorKind::bad_input, "2^33", [&] { run(Op::Pad, {&x, &huge}); });
+  expect_error(ErrorKind::unsupported, "2^33", [&] { run(Op::Pad, {&x, &huge}); });
 }
 
 TEST(Pad, pads_every_axis_of_every_type) {
@@ -226,7 +226,7 @@ TEST(Expand, repeats_axes_both_ways) {
   expect_error(ErrorKind::bad_input, "expected sizes", [&] { run(Op::Expand, {&x, &minus}); });
   const Tensor one(DType::f32, {1}), huge = ints({i64(1) << 34});
   EXPECT_EQ(run(Op::Expand, {&one, &none}).dims(), (Dims{0}));
-  expect_error(ErrorKind::bad_input, "2^33", [&] { run(Op::Expand, {&one, &huge}); });
+  expect_error(ErrorKind::unsupported, "2^33", [&] { run(Op::Expand, {&one, &huge}); });
 }
 
 TEST(Reshape, solves_zero_and_minus_one) {
@@ -293,7 +293,7 @@ TEST(Constant, values_shapes_and_casts) {
   expect_tensor<i32>(run(Op::ConstantOfShape, {&shape}, {{"value", value}}), {2, 1}, {7, 7});
   expect_tensor<float>(run(Op::ConstantOfShape, {&none}), {}, {0.f});
   expect_error(ErrorKind::bad_input, "sizes", [&] { run(Op::ConstantOfShape, {&minus}); });
-  expect_error(ErrorKind::bad_input, "2^33", [&] { run(Op::ConstantOfShape, {&huge}); });
+  expect_error(ErrorKind::unsupported, "2^33", [&] { run(Op::ConstantOfShape, {&huge}); });
 
   const Tensor f = Tensor::of<float>({4}, {-1.9f, 0.f, 2.5f, 300.f});
   const auto cast = [&](const Tensor& t, DType to) {

@@ -184,6 +184,34 @@ TEST(Export, symbols_are_kept_and_expressions_of_them_left_unknown) {
   EXPECT_TRUE((*m.graph->inputs[0].shape)[1].param.empty());
 }
 
+TEST(Export, unread_outputs_of_a_split_keep_their_names) {
+  const Graph g = parse_graph(
+      "x = input f32[N,6]\na, b, c = Split(x, const i64[3] {1, 2, 3}) axis=1\noutput b\n");
+  const auto bytes = export_onnx(g);
+  expect_sound_file(bytes);
+  const onnx::ModelProto model = onnx::parse_model(bytes, "m");
+  for (std::string_view out : model.graph->nodes[0].outputs) EXPECT_NE(out, "");
+  const Graph copy = again(g);
+  EXPECT_EQ(copy.node(copy.nodes()[0]).outputs.size(), 3u);
+}
+
+TEST(Export, declared_dimensions_of_outputs_stand_where_inference_has_none) {
+  Model m;
+  m.inputs = {value("x", {"N", "4", "1"}), value("t", {"2"}, DType::i64)};
+  m.outputs = {value("y", {"4"}), value("z", {"rows", "4"}), value("w", {"7", "4", "1"})};
+  m.nodes = {node("Squeeze", {"x"}, {"y"}), node("Reshape", {"x", "t"}, {"z"}),
+             node("Relu", {"x"}, {"w"})};
+  const auto bytes = export_onnx(m.import());
+  const onnx::ModelProto model = onnx::parse_model(bytes, "m");
+  const auto& outputs = model.graph->outputs;
+  ASSERT_TRUE(outputs[0].shape && outputs[1].shape && outputs[2].shape);
+  ASSERT_EQ(outputs[0].shape->size(), 1u);
+  EXPECT_EQ((*outputs[0].shape)[0].value, 4);
+  EXPECT_EQ((*outputs[1].shape)[0].param, "rows");
+  EXPECT_EQ((*outputs[1].shape)[1].value, 4);
+  EXPECT_EQ((*outputs[2].shape)[0].param, "N");  // what is inferred goes before what is declared
+}
+
 TEST(Export, large_constants_go_to_a_file_beside_the_model_and_come_back_as_views) {
   TempFolder folder;
   const Graph g = parse_graph(

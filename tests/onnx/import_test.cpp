@@ -53,6 +53,8 @@ TEST(Import, an_initializer_among_the_inputs_is_a_constant) {
     const Graph g = m.import();
     EXPECT_EQ(g.inputs().size(), 1u);
     EXPECT_NE(g.constant(*g.find_value("w")), nullptr);
+    const std::vector<std::string> defaulted = g.info.defaulted_inputs;
+    EXPECT_EQ(defaulted, ir < 4 ? std::vector<std::string>{} : std::vector<std::string>{"w"});
   }
 }
 
@@ -66,6 +68,27 @@ TEST(Import, absent_optional_inputs_stay_absent_and_trailing_ones_are_dropped) {
   EXPECT_EQ(g.node(g.nodes()[0]).inputs.size(), 3u);
   EXPECT_FALSE(g.node(g.nodes()[0]).inputs[1].valid());
   EXPECT_EQ(g.node(g.nodes()[1]).inputs.size(), 1u);
+}
+
+TEST(Import, how_many_outputs_a_split_has_is_kept_when_the_last_is_not_read) {
+  Model m;
+  m.inputs = {value("x", {"4"})};
+  m.outputs = {value("a", {"2"})};
+  m.nodes = {node("Split", {"x"}, {"a", ""})};
+  const Graph g = m.import();
+  EXPECT_EQ(g.node(g.nodes()[0]).outputs.size(), 2u);
+  EXPECT_EQ(to_text(*g.shape(g.outputs()[0].value)), "[2]");
+}
+
+TEST(ImportErrors, sizes_that_no_address_reaches_name_the_value) {
+  Model m = relu_model();
+  m.inputs = {value("x", {"1099511627776", "1099511627776"})};
+  expect_error([&] { m.import(); }, ErrorKind::unsupported, {"input \"x\"", "too large"});
+  m = relu_model();
+  m.constant("s", Tensor::of<i64>({2}, {i64(1) << 40, i64(1) << 40}));
+  m.nodes = {node("ConstantOfShape", {"s"}, {"y"}, {}, "fill")};
+  expect_error([&] { m.import(); }, ErrorKind::unsupported,
+               {"ConstantOfShape \"fill\"", "too large"});
 }
 
 TEST(Import, values_that_the_importer_adds_never_meet_names_of_the_file) {
@@ -392,6 +415,21 @@ TEST(Functions, that_stand_for_an_operator_become_it_and_impostors_are_inlined) 
   m.functions = {function("sinter", "ChannelAffine", inputs, {"y"},
                           {node("Sub", {"x", "s"}, {"u"}), node("Add", {"u", "t"}, {"y"})})};
   EXPECT_EQ(m.import().node_count(), 2);
+  for (const Texts& body :
+       {Texts{node("Mul", {"x", "t"}, {"u"}), node("Add", {"u", "s"}, {"y"})},
+        Texts{node("Mul", {"x", "s"}, {"u"}), node("Add", {"t", "u"}, {"y"})},
+        Texts{node("Mul", {"x", "s"}, {"u"}), node("Add", {"x", "t"}, {"y"})},
+        Texts{node("Mul", {"x", "s"}, {"y"}), node("Add", {"y", "t"}, {"u"})},
+        Texts{node("Mul", {"x", "s"}, {"u"}), node("Add", {"u", "u"}, {"y"})}}) {
+    m.functions = {function("sinter", "ChannelAffine", inputs, {"y"}, body)};
+    EXPECT_NE(op_histogram(m.import()).front().first, "ChannelAffine");
+  }
+  m.functions = {function("sinter", "ChannelAffine", {"s", "x", "t"}, {"y"},
+                          {node("Mul", {"x", "s"}, {"u"}), node("Add", {"u", "t"}, {"y"})})};
+  EXPECT_NE(op_histogram(m.import()).front().first, "ChannelAffine");
+  m.functions = {function("sinter", "ChannelAffine", {"in", "k", "d"}, {"out"},
+                          {node("Mul", {"in", "k"}, {"p"}), node("Add", {"p", "d"}, {"out"})})};
+  EXPECT_EQ(op_histogram(m.import()).front().first, "ChannelAffine");  // names do not matter
   m.functions.clear();  // our own operator needs no body
   EXPECT_EQ(op_histogram(m.import()).front().first, "ChannelAffine");
 }

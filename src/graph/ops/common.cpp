@@ -32,8 +32,8 @@ std::vector<Dims> output_dims(const EvalContext& ctx, Infer infer) {
     const auto known = type.shape ? static_dims(*type.shape) : std::nullopt;
     ctx.check(known.has_value(), "the output shape cannot be told from the inputs");
     const i64 count = element_count(*known);
-    ctx.check(count <= kMaxElements, "expected an output of at most 2^33 elements, found ",
-              to_text(*known));
+    require(count <= kMaxElements, ErrorKind::unsupported, ctx.node,
+            ": expected an output of at most 2^33 elements, found ", to_text(*known));
     dims.push_back(*known);
   }
   return dims;
