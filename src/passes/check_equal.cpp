@@ -11,10 +11,13 @@
 namespace sinter {
 namespace {
 
-constexpr i64 kKinds = 4, kBindings = 3, kAttempts = 4;
+constexpr i64 kKinds = 4, kBindings = 3, kPrimeAttempts = 4;
 constexpr std::string_view kKindNames[] = {"normal", "uniform", "mix of -1, 0, 1", "large"};
 constexpr i64 kPrimes[] = {2,  3,  5,  7,  11, 13, 17, 19, 23, 29, 31,
                            37, 41, 43, 47, 53, 59, 61, 67, 71, 73};
+
+constexpr i64 kEqual[] = {32, 8, 4, 2, 1};
+constexpr i64 kAttempts = kPrimeAttempts + i64(std::size(kEqual));
 
 bool is_identifier(const std::string& text) {
   return !text.empty() && !(text[0] >= '0' && text[0] <= '9') &&
@@ -22,11 +25,14 @@ bool is_identifier(const std::string& text) {
 }
 
 /// Numbers for the symbols of the inputs: distinct primes, or all 1 in the last binding. Later
-/// attempts take larger primes, for models that need room for a window.
+/// attempts take larger primes, for models that need room for a window; the last ones the same
+/// number everywhere, for those that halve and double their sizes or add inputs together.
 class Binding {
  public:
-  Binding(i64 binding, i64 attempt)
-      : all_one_(binding == kBindings - 1 && attempt == 0), next_(binding % 2 + 5 * attempt) {}
+  Binding(i64 binding, i64 attempt) : next_(binding % 2 + 5 * attempt) {
+    if (binding == kBindings - 1 && attempt == 0) everywhere_ = 1;
+    if (attempt >= kPrimeAttempts) everywhere_ = kEqual[attempt - kPrimeAttempts];
+  }
 
   i64 operator()(const Dim& dim, const std::string& input) {
     if (const std::optional<i64> number = dim.value()) return *number;
@@ -40,10 +46,10 @@ class Binding {
 
  private:
   i64 fresh() {
-    if (all_one_) return 1;
+    if (everywhere_ > 0) return everywhere_;
     return kPrimes[std::min<size_t>(size_t(next_++), std::size(kPrimes) - 1)];
   }
-  bool all_one_;
+  i64 everywhere_ = 0;  // 0: each symbol a prime of its own
   i64 next_;
   std::map<std::string, i64> numbers_;
 };
@@ -146,7 +152,9 @@ std::string gather(const Tensor& original, const Tensor& optimized, const Tensor
 
 void check_interfaces(const Graph& a, const Graph& b) {
   const auto same_input = [&](ValueId x, ValueId y) {
-    return a.value(x).name == b.value(y).name && a.dtype(x) == b.dtype(y);
+    const std::optional<Shape>&s = a.shape(x), &t = b.shape(y);
+    return a.value(x).name == b.value(y).name && a.dtype(x) == b.dtype(y) &&
+           s.has_value() == t.has_value() && (!s || to_text(*s) == to_text(*t));
   };
   bool equal = a.inputs().size() == b.inputs().size() && a.outputs().size() == b.outputs().size();
   for (size_t i = 0; equal && i < a.inputs().size(); ++i)
@@ -157,11 +165,30 @@ void check_interfaces(const Graph& a, const Graph& b) {
           "compare_graphs: expected graphs with the same inputs and outputs");
 }
 
+/// What is wrong with the inferred shape of an output: another rank or number. Where only one
+/// graph knows a dimension, or calls it by another expression, the samples decide.
+std::string shape_difference(const std::optional<Shape>& original,
+                             const std::optional<Shape>& optimized) {
+  if (!original || !optimized) return "";
+  bool equal = original->size() == optimized->size();
+  for (size_t i = 0; equal && i < original->size(); ++i) {
+    const std::optional<i64> a = (*original)[i].value(), b = (*optimized)[i].value();
+    equal = !a || !b || *a == *b;
+  }
+  return equal ? "" : "shape is " + to_text(*optimized) + ", was " + to_text(*original);
+}
+
 struct Sample {
   std::vector<Tensor> inputs, original, truth;
 };
 
-/// Inputs for which the original has an answer: larger dimensions when the small ones are refused,
+std::string shapes_text(const std::vector<Tensor>& tensors) {
+  std::string text;
+  for (const Tensor& t : tensors) text += (text.empty() ? "" : ", ") + to_text(t.dims());
+  return text.empty() ? "no inputs" : text;
+}
+
+/// Inputs for which the original has an answer: other dimensions when the small ones are refused,
 /// smaller values when float32 overflows where float64 does not.
 Sample usable_sample(const Graph& original, i64 index, u64 seed, const Evaluator& evaluator) {
   i64 attempt = 0;
@@ -172,8 +199,10 @@ Sample usable_sample(const Graph& original, i64 index, u64 seed, const Evaluator
       try {
         s.original = evaluator(original, s.inputs, Precision::as_stored);
         break;
-      } catch (const Error&) {
-        if (attempt + 1 == kAttempts) throw;
+      } catch (const Error& e) {
+        require(attempt + 1 < kAttempts, ErrorKind::unsupported,
+                "compare_graphs: no sample sizes fit the inputs; with ", shapes_text(s.inputs),
+                " the original says: ", e.what());
       }
     }
     s.truth = evaluator(original, s.inputs, Precision::widened);
@@ -205,9 +234,21 @@ EqualityReport compare_graphs(const Graph& original, const Graph& optimized, i64
   report.outputs.resize(outputs);
   std::vector<std::vector<Gathered>> sums(outputs, std::vector<Gathered>(kKinds));
   std::vector<double> units(outputs, 0);
+  for (size_t o = 0; o < outputs; ++o)
+    report.outputs[o].reason = shape_difference(original.shape(original.outputs()[o].value),
+                                                optimized.shape(optimized.outputs()[o].value));
   for (i64 index = 0; index < samples; ++index) {
     const Sample s = usable_sample(original, index, seed, run);
-    const std::vector<Tensor> fused = run(optimized, s.inputs, Precision::as_stored);
+    std::vector<Tensor> fused;
+    try {
+      fused = run(optimized, s.inputs, Precision::as_stored);
+    } catch (const Error& e) {
+      for (OutputEquality& line : report.outputs)
+        if (line.reason.empty())
+          line.reason =
+              std::string("does not run: ") + e.what() + " (sample " + std::to_string(index) + ")";
+      continue;
+    }
     for (size_t o = 0; o < outputs; ++o) {
       units[o] = unit(s.original[o].dtype());
       std::string wrong =

@@ -10,7 +10,8 @@
 // as noisy as the original times four, and a wrong broadcast fails by orders of magnitude. Four
 // kinds of input take turns: standard normal, uniform in [-1, 1), a mix of -1, 0 and 1, and normal
 // times 100 (times less where the original itself overflows). Symbolic dimensions are bound to
-// small distinct primes, two ways, and to 1.
+// small distinct primes, two ways, and to 1; where the original refuses these, to larger primes,
+// then all to one power of two, 32, 8, 4, 2, 1.
 // Float64 outputs have no wider truth: e0 is 0 and the bound 1e-10 max |y64|. Integer and boolean
 // outputs must be equal; NaN and infinities must be at the same places.
 //
@@ -45,7 +46,9 @@ using Evaluator =
 
 /// Compares two graphs with equal interfaces on `samples` random inputs (at least 4; 12 run every
 /// kind of input with every binding of the symbols).
-/// throws  Error(bad_argument) when samples < 4 or the interfaces differ; what evaluation throws
+/// throws  Error(bad_argument) when samples < 4 or the interfaces differ (inputs: names, types and
+///         shapes; outputs: names); Error(unsupported) when the original runs with none of the
+///         sample sizes
 /// cost    3 evaluations per sample
 EqualityReport compare_graphs(const Graph& original, const Graph& optimized, i64 samples, u64 seed,
                               const Evaluator& evaluator = {});

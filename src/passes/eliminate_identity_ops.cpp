@@ -6,8 +6,8 @@
 //   Transpose, Reshape, Flatten, Squeeze, Unsqueeze, Expand that keep shape and order
 //   Slice of everything   Pad by nothing   Concat of one   Split into one   Clip without bounds
 //   x*1  1*x  x/1  x^1  x-0  x+0  0+x   ChannelAffine(x, 1, 0)   Where(true, x, .)
-//   Relu after Relu, Sigmoid, Softmax, Exp, Abs or a Clip from >= 0; Abs(Abs(x)); Neg(Neg(x));
-//   Clip after a Clip with the same bounds
+//   Relu after Relu, Sigmoid, Softmax, Exp, Abs of floats or a Clip from >= 0; Abs(Abs(x));
+//   Neg(Neg(x)); Clip after a Clip with the same bounds
 //
 // Legality: the constant of an arithmetic unit must not enlarge x (ones [3,4] times x [4] does):
 // its shape broadcasts into that of x, by symbolic equality. Shapes are "the same" when their
@@ -172,8 +172,9 @@ bool is_never_negative(const Graph& g, const Node& n) {
     case Op::Sigmoid:
     case Op::Softmax:
     case Op::Exp:
-    case Op::Abs:
       return true;
+    case Op::Abs:  // of the least integer is that integer
+      return is_float(g.dtype(n.outputs[0]));
     case Op::Clip: {
       const Tensor* low = n.inputs.size() > 1 ? g.constant(n.inputs[1]) : nullptr;
       const Tensor* high = n.inputs.size() > 2 ? g.constant(n.inputs[2]) : nullptr;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/timer.h"
+#include "graph/text.h"
 #include "graph/verify.h"
 
 namespace sinter {
@@ -39,7 +40,7 @@ constexpr PassInfo kPasses[] = {
     {"fuse_matmul_add", fuse_matmul_add, "turn 2-D MatMul and Add into Gemm", Exactness::e2},
     {"fuse_affine_chain", fuse_affine_chain,
      "fold Mul, Add, Sub, Div, Neg by channel constants into linear nodes or one ChannelAffine",
-     Exactness::e1},
+     Exactness::e2},
     {"fuse_batchnorm_forward", fuse_batchnorm_forward,
      "fold BatchNormalization into the Conv, Gemm or MatMul nodes after it", Exactness::e1},
     {"batchnorm_to_affine", batchnorm_to_affine,
@@ -64,12 +65,6 @@ void check_names(const OptimizeOptions& options) {
   for (const PassInfo& pass : kPasses) known.emplace_back(pass.name);
   require(unknown.empty(), ErrorKind::bad_argument, "optimize: no pass is called ", joined(unknown),
           "; the passes are ", joined(known));
-}
-
-i64 constant_bytes(const Graph& graph) {
-  i64 bytes = 0;
-  for (ValueId v : graph.constants()) bytes += graph.constant(v)->byte_size();
-  return bytes;
 }
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {
@@ -113,9 +108,8 @@ PassStats run_pass(Graph& graph, const PassInfo& pass, bool verify_after) {
 }
 
 OpHistogram count_ops(const Graph& graph) {
-  OpHistogram counts;
-  for (NodeId n : graph.nodes()) ++counts[std::string(name(graph.node(n).op))];
-  return counts;
+  const auto counts = op_histogram(graph);
+  return {counts.begin(), counts.end()};
 }
 
 OptimizeReport optimize(Graph& graph, const OptimizeOptions& options) {

@@ -241,6 +241,45 @@ TEST(compare_graphs, compares_integer_outputs_exactly) {
   EXPECT_FALSE(compare_graphs(a, c, 4, 1).accepted);
 }
 
+TEST(compare_graphs, finds_sizes_for_inputs_that_must_agree_and_for_halving_and_doubling) {
+  for (const char* text :
+       {"a = input [n,3]\nb = input [m,3]\ny = Concat(a, b) axis=1\noutput y\n",
+        "x = input [1,2,H,W]\np = MaxPool(x) kernel_shape=[2,2] strides=[2,2]\n"
+        "u = ConvTranspose(p, random [2,2,2,2]) strides=[2,2]\ny = Concat(x, u) axis=1\n"
+        "output y\n"}) {
+    const Graph g = parse_graph(text);
+    const EqualityReport report = compare_graphs(g, g, 12, 1);
+    EXPECT_TRUE(report.accepted) << report.text();
+  }
+}
+
+TEST(compare_graphs, says_that_no_sample_sizes_fit) {
+  const Graph g = parse_graph("x = input [n,3]\ny = Reshape(x, const i64[2] {7, 11})\noutput y\n");
+  try {
+    compare_graphs(g, g, 4, 1);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_EQ(int(e.kind()), int(ErrorKind::unsupported));
+    EXPECT_NE(std::string(e.what()).find("no sample sizes fit"), std::string::npos) << e.what();
+  }
+}
+
+TEST(compare_graphs, compares_the_shapes_of_the_interface) {
+  const Graph a = parse_graph("x = input [n,3]\ny = Relu(x)\noutput y\n");
+  const Graph b = parse_graph("x = input [m,3]\ny = Relu(x)\noutput y\n");
+  const Graph c = parse_graph("x = input [n,?]\ny = Relu(x)\noutput y\n");
+  EXPECT_THROW(compare_graphs(a, b, 4, 1), Error);
+  EXPECT_THROW(compare_graphs(a, c, 4, 1), Error);
+}
+
+TEST(compare_graphs, refuses_an_optimized_graph_that_does_not_run) {
+  const Graph a = parse_graph("x = input i64[3]\ny = Abs(x)\noutput y\n");
+  const Graph b = parse_graph("x = input i64[3]\ny = Div(x, const i64[] {0})\noutput y\n");
+  const EqualityReport report = compare_graphs(a, b, 4, 1);
+  EXPECT_FALSE(report.accepted);
+  EXPECT_NE(report.text().find("does not run"), std::string::npos) << report.text();
+}
+
 TEST(compare_graphs, uses_the_callers_evaluator) {
   const Graph g = parse_graph(kPair);
   i64 calls = 0;

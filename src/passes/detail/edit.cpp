@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace sinter::passes {
 
@@ -79,6 +80,26 @@ bool all_finite(DType type, std::span<const double> values) {
   return std::all_of(values.begin(), values.end(), [&](double v) {
     return type == DType::f32 ? std::isfinite(float(v)) : std::isfinite(v);
   });
+}
+
+namespace {
+
+double least_normal(DType type) {
+  return type == DType::f32 ? double(std::numeric_limits<float>::min())
+                            : std::numeric_limits<double>::min();
+}
+
+}  // namespace
+
+bool is_subnormal(DType type, std::span<const double> values) {
+  double largest = 0;
+  for (double v : values) largest = std::max(largest, std::abs(v));
+  return largest > 0 && largest < least_normal(type);
+}
+
+bool has_subnormal_scale(DType type, std::span<const double> scale) {
+  return std::any_of(scale.begin(), scale.end(),
+                     [&](double s) { return s != 0 && std::abs(s) < least_normal(type); });
 }
 
 bool may_copy(const Graph& graph, ValueId constant) {

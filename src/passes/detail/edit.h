@@ -37,6 +37,14 @@ Tensor rounded(DType type, Dims dims, std::span<const double> values);
 /// False when an element, rounded to `type`, is not finite.
 bool all_finite(DType type, std::span<const double> values);
 
+/// True when rounding to `type` would leave nothing but subnormal numbers and zeros of numbers that
+/// are not zero: their digits would be lost, and a later factor could bring them back into sight.
+bool is_subnormal(DType type, std::span<const double> values);
+
+/// True when `scale` holds a nonzero factor below the normal numbers of `type`: what it scales
+/// loses digits.
+bool has_subnormal_scale(DType type, std::span<const double> scale);
+
 /// True when a private copy of `constant` may be made: it dies (this is its only use) or the copy
 /// costs at most 1 MiB.
 bool may_copy(const Graph& graph, ValueId constant);

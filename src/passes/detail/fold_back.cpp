@@ -97,6 +97,8 @@ std::optional<std::string> fold_back(Graph& graph, NodeId node, const Affine& f,
   const DType type = graph.dtype(f.x);
   if (!all_finite(type, p.weight) || !all_finite(type, p.bias))
     return "a folded constant is not finite";
+  if (is_subnormal(type, p.weight) || has_subnormal_scale(type, f.scale))
+    return "a folded constant would be subnormal";
 
   std::vector<ValueId> inputs = {linear.inputs[0],
                                  graph.add_constant(rounded(type, p.weight_dims, p.weight))};

@@ -176,6 +176,9 @@ Edit plan(const Graph& g, NodeId reader, ValueId y, const Affine& f) {
   const DType type = g.dtype(y);
   if (edit.refusal.empty() && (!all_finite(type, edit.weight) || !all_finite(type, edit.bias)))
     edit.refusal = "a folded constant is not finite";
+  if (edit.refusal.empty() &&
+      (is_subnormal(type, edit.weight) || has_subnormal_scale(type, f.scale)))
+    edit.refusal = "a folded constant would be subnormal";
   return edit;
 }
 

@@ -80,9 +80,12 @@ std::optional<Match> best_match(const Graph& g, ValueId root, bool quadratic) {
     const std::optional<Polynomial> p = interpret(g, root, m.base, true).polynomial;
     if (!p) continue;
     m.polynomial = *p;
-    for (const auto& q : p->q)
+    for (const auto& q : p->q) {
       if (m.refusal.empty() && !all_finite(g.dtype(m.base), q))
         m.refusal = "a coefficient is not finite";
+      if (m.refusal.empty() && is_subnormal(g.dtype(m.base), q))
+        m.refusal = "a coefficient would be subnormal";
+    }
     if (m.refusal.empty()) return std::move(m);
     if (!refused) refused = std::move(m);
   }
