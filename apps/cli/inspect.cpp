@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sinter inspect: what a model file holds.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 
@@ -53,12 +54,6 @@ void print_operators(bool json) {
       "Attribute kinds: i integer, f float, s text, t tensor, I and F lists.\n");
 }
 
-i64 constant_bytes(const Graph& graph) {
-  i64 bytes = 0;
-  for (ValueId v : graph.constants()) bytes += graph.constant(v)->byte_size();
-  return bytes;
-}
-
 void print_model(const Graph& graph, const Options& o) {
   nlohmann::ordered_json json = {{"file", o.model},
                                  {"opset", graph.info.opset},
@@ -77,6 +72,7 @@ void print_model(const Graph& graph, const Options& o) {
   };
   for (ValueId v : graph.inputs()) add_port("input", graph.value(v).name, v);
   for (const GraphOutput& out : graph.outputs()) add_port("output", out.name, out.value);
+  if (!graph.info.defaulted_inputs.empty()) json["defaulted_inputs"] = graph.info.defaulted_inputs;
   Table ops({"<operator", "nodes"});
   for (const auto& [op, count] : op_histogram(graph)) {
     ops.add({op, count_text(count)});
@@ -93,7 +89,7 @@ void print_model(const Graph& graph, const Options& o) {
                     graph.info.producer_name.empty() ? "an unnamed tool" : graph.info.producer_name,
                     graph.info.producer_version, count_text(std::ssize(graph.constants())),
                     bytes_text(constant_bytes(graph))) +
-        ports.text() + "\n" + ops.text());
+        ports.text() + defaulted_text(graph) + "\n" + ops.text());
 }
 
 void run_inspect(const Options& o) {
@@ -104,6 +100,16 @@ void run_inspect(const Options& o) {
 }
 
 }  // namespace
+
+std::string defaulted_text(const Graph& graph) {
+  const std::vector<std::string>& inputs = graph.info.defaulted_inputs;
+  if (inputs.empty()) return "";
+  const bool one = inputs.size() == 1;
+  return fmt::format(
+      "\n{} {} treated as {}: {}\n", inputs.size(),
+      one ? "input has a default value and is" : "inputs have default values and are",
+      one ? "a constant" : "constants", fmt::join(inputs, ", "));
+}
 
 void add_inspect(CLI::App& app) {
   auto o = std::make_shared<Options>();

@@ -128,6 +128,18 @@ void write_report(const std::string& path, const nlohmann::ordered_json& json) {
   write_file(path, std::as_bytes(std::span(text)));
 }
 
+/// The graph that a reader of the written file gets. A model whose constants go to a data file is
+/// taken as it is: a copy of it might not fit into memory.
+Graph as_written(const Graph& graph, const ExportOptions& options) {
+  if (constant_bytes(graph) > options.external_threshold) return graph.clone();
+  const auto bytes = std::make_shared<const std::vector<std::byte>>(export_onnx(graph, options));
+  try {
+    return import_onnx(*bytes, bytes, "the optimized model");
+  } catch (const Error& e) {
+    fail(ErrorKind::internal, "optimize: the written form cannot be read back: ", e.what());
+  }
+}
+
 void run_optimize(const Options& o) {
   if (!o.output.empty()) require_output(o.output, {o.model});
   if (!o.report.empty()) require_output(o.report, {o.model, o.output});
@@ -139,6 +151,7 @@ void run_optimize(const Options& o) {
   const OptimizeReport report = optimize(graph, options);
   nlohmann::ordered_json json = to_json(report);
   json["model"] = o.model;
+  json["defaulted_inputs"] = graph.info.defaulted_inputs;
   EqualityReport equality;
   if (o.verify > 0) {
     ProgressBar bar("verify");
@@ -147,7 +160,10 @@ void run_optimize(const Options& o) {
       bar.update(done++, 3 * o.verify, "evaluations");
       return evaluate(g, in, p);
     };
-    equality = compare_graphs(original, graph, o.verify, o.seed, evaluator);
+    const ExportOptions form = {.expand_functions = o.expand};
+    equality = o.output.empty()
+                   ? compare_graphs(original, graph, o.verify, o.seed, evaluator)
+                   : compare_graphs(original, as_written(graph, form), o.verify, o.seed, evaluator);
     json["verification"] = to_json(equality);
     if (!o.report.empty() && !equality.accepted) write_report(o.report, json);
     require(equality.accepted, ErrorKind::internal,
@@ -158,6 +174,7 @@ void run_optimize(const Options& o) {
   if (o.json) return print(json.dump(2) + "\n");
   std::string text = operators_text(report) + "\n" + passes_text(report);
   if (o.explain) text += "\n" + skips_text(report);
+  text += defaulted_text(graph);
   if (o.verify > 0)
     text += fmt::format("\nverified on {} random inputs against float64:\n{}", equality.samples,
                         equality.text());

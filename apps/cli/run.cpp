@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sinter run: a model in float32 on files. Items along a symbolic first dimension run in chunks.
+// sinter run: a model in float32 on files. Everything runs at once; --batch cuts the items along a
+// symbolic first dimension into chunks, when the model is proven to treat each item alone.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -16,7 +17,9 @@
 #include "cli/table.h"
 #include "cli/tensor_io.h"
 #include "cli/verbs.h"
+#include "graph/rows.h"
 #include "onnx/import.h"
+#include "passes/pipeline.h"
 #include "runtime/executor.h"
 
 namespace sinter::cli {
@@ -28,7 +31,7 @@ struct Options {
   std::string model, output, labels, truth, compare, config;
   std::vector<std::string> inputs;
   std::optional<double> scale, offset;
-  i64 batch = 100;
+  std::optional<i64> batch;  // absent: all at once
   int threads = 1;
   bool json = false;
 };
@@ -130,19 +133,48 @@ std::vector<Tensor> run_chunk(const Graph& graph, const std::vector<Tensor>& inp
   return executor->run(inputs);
 }
 
+/// Chunks are right only when no output row depends on another item. The proof is tried on the
+/// model as it is and on the optimized one, which computes the same with fewer shape operators.
+void refuse_mixing(const Graph& graph, i64 batch) {
+  if (why_rows_mix(graph).empty()) return;
+  Graph simple = graph.clone();
+  optimize(simple);
+  const std::string why = why_rows_mix(simple);
+  require(why.empty(), ErrorKind::bad_argument, "run: --batch ", batch, ": ", why,
+          "; run all items at once, without --batch");
+}
+
+/// "f32[1000,1000] \"name\"", the largest value whose size the model itself tells; or empty.
+std::string largest_value(const Graph& graph) {
+  std::string text;
+  double largest = 0;
+  for (ValueId v : graph.values()) {
+    const auto dims = graph.shape(v) ? static_dims(*graph.shape(v)) : std::nullopt;
+    if (!dims) continue;
+    double bytes = double(element_size(graph.dtype(v)));
+    for (i64 d : *dims) bytes *= double(d);
+    if (bytes <= largest) continue;
+    largest = bytes;
+    text = fmt::format("{}{} \"{}\"", name(graph.dtype(v)), to_text(*dims), graph.value(v).name);
+  }
+  return text;
+}
+
 std::vector<Tensor> run_all(const Graph& graph, const std::vector<Tensor>& inputs,
                             const Options& o) {
   ThreadPool pool(o.threads);
   std::unique_ptr<Executor> executor;
   Dims shape;
-  const i64 items = item_count(graph, inputs);
-  if (items <= o.batch) return run_chunk(graph, inputs, pool, executor, shape);
+  const i64 items = o.batch ? item_count(graph, inputs) : 0;
+  const i64 size = o.batch.value_or(0);
+  if (items <= size) return run_chunk(graph, inputs, pool, executor, shape);
+  refuse_mixing(graph, size);
   ProgressBar bar("run");
   std::vector<std::vector<Tensor>> parts(graph.outputs().size());
-  for (i64 at = 0; at < items; at += o.batch) {
+  for (i64 at = 0; at < items; at += size) {
     bar.update(at, items, "items");
     std::vector<Tensor> chunk;
-    for (const Tensor& t : inputs) chunk.push_back(take(t, at, std::min(o.batch, items - at)));
+    for (const Tensor& t : inputs) chunk.push_back(take(t, at, std::min(size, items - at)));
     std::vector<Tensor> results = run_chunk(graph, chunk, pool, executor, shape);
     for (size_t i = 0; i < results.size(); ++i) parts[i].push_back(std::move(results[i]));
   }
@@ -248,7 +280,15 @@ void run_model(const Options& o) {
   const std::vector<Tensor> inputs = read_inputs(graph, o);
   const ClassNames names = o.labels.empty() ? ClassNames() : ClassNames::read(o.labels);
   const Timer timer;
-  const std::vector<Tensor> outputs = run_all(graph, inputs, o);
+  const std::vector<Tensor> outputs = [&] {
+    try {
+      return run_all(graph, inputs, o);
+    } catch (const std::bad_alloc&) {
+      const std::string value = largest_value(graph);
+      fail(ErrorKind::unsupported, o.model, ": the tensors do not fit into memory",
+           value.empty() ? "" : "; the largest of known size is " + value);
+    }
+  }();
   const double seconds = timer.wall_s();
 
   nlohmann::ordered_json json = {{"model", o.model}, {"seconds", seconds}};
@@ -300,9 +340,11 @@ void add_run(CLI::App& app) {
   command->add_option("--scale", o->scale, "factor for integer pixels (default 1/255)");
   command->add_option("--offset", o->offset, "added to scaled pixels (default 0)");
   command->add_option("--config", o->config, "take scale and offset from this scheme.yaml");
-  command->add_option("--batch", o->batch, "items that run at once")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
+  command
+      ->add_option("--batch", o->batch,
+                   "items that run at once (default: all); refused unless the model treats each "
+                   "item alone")
+      ->check(CLI::Range(1, 1000000));
   add_threads(*command, o->threads);
   add_json(*command, o->json);
   command->footer("Example:\n  sinter run fused.onnx --input x=image.png --output results");

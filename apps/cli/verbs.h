@@ -4,6 +4,8 @@
 #pragma once
 #include <CLI/CLI.hpp>
 
+#include "graph/graph.h"
+
 namespace sinter::cli {
 
 void add_inspect(CLI::App& app);
@@ -14,6 +16,10 @@ void add_keygen(CLI::App& app);
 void add_encrypt(CLI::App& app);
 void add_infer(CLI::App& app);
 void add_decrypt(CLI::App& app);
+
+/// What inspect and optimize say of inputs whose default values count as constants; empty or whole
+/// lines.
+std::string defaulted_text(const Graph& graph);
 
 /// Options that several commands have, described once.
 void add_json(CLI::App& command, bool& json);

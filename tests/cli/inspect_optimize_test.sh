@@ -27,3 +27,7 @@ assert r['operators_before'] == {'Conv': 1, 'Mul': 1, 'AveragePool': 1, 'Flatten
 import json, sys
 r = json.load(sys.stdin)
 assert sum(p['changed'] for p in r['passes']) == 0, 'the fused model changes again'"
+tiny defaulted
+for command in inspect optimize; do
+  shows "1 input has a default value and is treated as a constant: k" "$sinter" $command defaulted.onnx
+done

@@ -62,3 +62,15 @@ assert r['accuracy']['right'] == 37 and r['outputs'][0]['shape'] == [37, 3], r"
 import json
 s = json.load(open('stats.json'))
 assert s['command'] == 'run' and s['exit_code'] == 0 and s['peak_memory_bytes'] > 0, s"
+
+# Only a model that treats each item alone may be cut; without --batch everything runs at once.
+tiny center
+tiny norm
+array rows.npy "rng.standard_normal((250, 4)).astype('f4')"
+array center.npy "(lambda x: x - x.mean(axis=0, keepdims=True))(np.load('rows.npy').astype('f8'))"
+array norm.npy "(lambda x: x - x.mean(axis=1, keepdims=True))(np.load('rows.npy').astype('f8'))"
+"$sinter" run center.onnx --input x=rows.npy --output r >/dev/null
+same r/y.npy center.npy
+refused 10 'ReduceMean "node_m" may combine items' "$sinter" run center.onnx --input x=rows.npy --batch 100
+"$sinter" run norm.onnx --input x=rows.npy --output s --batch 100 >/dev/null
+same s/y.npy norm.npy

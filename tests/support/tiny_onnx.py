@@ -10,6 +10,9 @@ usage: tiny_onnx.py KIND FILE
   relu          a Relu between Conv and Gemm
   unknown_op    an operator that does not exist
   new_opset     the good network, said to be of opset 99
+  center        x[N,4] minus its mean over the batch: couples the items
+  norm          x[N,4] minus the mean of each item
+  defaulted     a Gemm whose weight is also an input, with a default value
   left_affine   ends with BatchNormalization of a product of two values: nothing to fuse it into
 """
 
@@ -74,6 +77,15 @@ def model(nodes, tensors, inputs, outputs, opset=13):
 
 def build(kind):
     rng = random.Random(7)
+    if kind in ("center", "norm"):
+        ports = [value_info(name, ["N", 4]) for name in "xy"]
+        nodes = [node("ReduceMean", ["x"], "m", axes=[0 if kind == "center" else 1], keepdims=1),
+                 node("Sub", ["x", "m"], "y")]
+        return model(nodes, [], ports[:1], ports[1:])
+    if kind == "defaulted":
+        return model([node("Gemm", ["x", "k"], "y")], [tensor("k", [4, 3], rng)],
+                     [value_info("x", ["N", 4]), value_info("k", [4, 3])],
+                     [value_info("y", ["N", 3])])
     x, y = value_info("x", ["N", 1, 8, 8]), value_info("y", ["N", 3])
     filter_size, pool = (5, 2) if kind == "other" else (3, 4)
     pads = [filter_size // 2] * 4
