@@ -76,7 +76,9 @@ class Tree:
     """The sources under ROOT/src and ROOT/apps and what each includes."""
 
     def __init__(self, root):
-        self.root = pathlib.Path(root)
+        self.root = pathlib.Path(root).resolve()
+        if self.root.name == "src":
+            self.root = self.root.parent
         self.files = {}  # path relative to root -> [(line, include, is_ours)]
         for top in ("src", "apps"):
             for path in sorted((self.root / top).rglob("*")):

@@ -3,10 +3,10 @@
 // how many matches it rewrote and, for those it left alone, where and why.
 //
 // Every pass keeps the interface (names, order, number and types of inputs and outputs), never
-// writes into an existing constant, refuses results that are not finite or subnormal, and leaves a graph on
-// which running it again changes nothing. Passes know f32 and f64; f16 and bf16 are left alone.
-// Shapes may be symbolic: a rewrite that needs two dimensions to be equal asks their canonical
-// expressions, never their printed names.
+// writes into an existing constant, refuses results that are not finite or subnormal, and leaves a
+// graph on which running it again changes nothing. Passes know f32 and f64; f16 and bf16 are left
+// alone. Shapes may be symbolic: a rewrite that needs two dimensions to be equal asks their
+// canonical expressions, never their printed names.
 //
 // Preconditions of all: graph::verify holds. Afterwards types downstream of an edit may be stale:
 // run_pass (pipeline.h) infers and verifies.
