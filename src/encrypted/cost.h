@@ -12,11 +12,12 @@ struct InstructionCost {
   double seconds = 0;
 };
 
-/// Seconds of the units, one core. Measured with scalar kernels at N = 2^15 (bench/ckks_bench).
+/// Seconds of the units, one core, with AVX2 at N = 2^15: fitted to bench/ckks_bench (rotation,
+/// encode, linear map), conversions between bases counted with the transforms.
 struct UnitCosts {
-  double transform = 0.50e-3;          ///< one transform of length 2^15
-  double multiply_accumulate = 40e-6;  ///< one limb product of length 2^15
-  double embed = 2.0e-3;               ///< one special transform of 2^14 complex values
+  double transform = 0.16e-3;          ///< one transform of length 2^15
+  double multiply_accumulate = 30e-6;  ///< one limb product of length 2^15
+  double embed = 0.70e-3;              ///< one special transform of 2^14 complex values
 };
 
 InstructionCost cost_of(const EncryptedProgram& program, i64 instruction,
