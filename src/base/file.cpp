@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "base/error.h"
@@ -63,7 +65,30 @@ void AtomicFile::write(std::span<const std::byte> data) {
   }
 }
 
+void AtomicFile::stream(std::span<const std::byte> data) {
+  constexpr size_t kBlock = size_t(1) << 20, kGroup = 16 * kBlock;
+  const auto page = std::uintptr_t(::sysconf(_SC_PAGESIZE));
+  for (size_t group = 0; group < data.size(); group += kGroup) {
+    const auto part = data.subspan(group, std::min(kGroup, data.size() - group));
+    for (size_t at = 0; at < part.size(); at += kBlock) {
+      const auto block = part.subspan(at, std::min(kBlock, part.size() - at));
+      const bool is_zero = block[0] == std::byte(0) &&
+                           std::memcmp(block.data(), block.data() + 1, block.size() - 1) == 0;
+      if (is_zero && ::lseek(fd_, off_t(block.size()), SEEK_CUR) >= 0)
+        position_ += std::ssize(block);
+      else
+        write(block);
+    }
+    // Only advice: pages of a file are read again when somebody needs them.
+    const auto begin = (reinterpret_cast<std::uintptr_t>(part.data()) + page - 1) / page * page;
+    const auto end = reinterpret_cast<std::uintptr_t>(part.data() + part.size()) / page * page;
+    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_PAGEOUT);
+  }
+}
+
 void AtomicFile::commit() {
+  require(::ftruncate(fd_, off_t(position_)) == 0, ErrorKind::io, path_.string(),
+          ": cannot write: ", std::strerror(errno));  // a hole at the end has no bytes yet
   const mode_t mask = ::umask(0);
   ::umask(mask);
   ::fchmod(fd_, 0666 & ~mask);

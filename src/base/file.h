@@ -44,6 +44,9 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::span<const std::byte> data);
+  /// The same for data of any size, a mapped file mostly: block by block, zeros as holes, and the
+  /// memory of what is written may be taken back by the system.
+  void stream(std::span<const std::byte> data);
   i64 position() const { return position_; }
   void commit();
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/timer.h"
 
-#include <sys/resource.h>
-
+#include <cstdlib>
 #include <ctime>
+#include <fstream>
+#include <string>
 
 namespace sinter {
 namespace {
@@ -22,9 +23,11 @@ double Timer::wall_s() const { return seconds(CLOCK_MONOTONIC) - wall_start_; }
 double Timer::cpu_s() const { return seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_start_; }
 
 i64 peak_memory_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return i64(usage.ru_maxrss) * 1024;
+  // Not getrusage: its maximum starts at what the parent had when it forked.
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind("VmHWM:", 0) == 0) return std::atoll(line.c_str() + 6) * 1024;
+  return 0;
 }
 
 }  // namespace sinter

@@ -13,8 +13,14 @@
 
 namespace sinter {
 
+class Graph;
+/// The body of a control-flow operator; see graph/graph.h.
+using GraphPtr = std::shared_ptr<const Graph>;
+
 using AttributeValue = std::variant<i64, float, std::string, TensorPtr, std::vector<i64>,
-                                    std::vector<float>, std::vector<std::string>>;
+                                    std::vector<float>, std::vector<std::string>, GraphPtr>;
+/// The kind of a value as the operator table writes it: i f s t I F S g.
+inline char kind_of(const AttributeValue& value) { return "ifstIFSg"[value.index()]; }
 
 class Attributes {
  public:
@@ -42,10 +48,19 @@ class Attributes {
   std::vector<i64> integers(std::string_view name, std::vector<i64> absent = {}) const {
     return get<std::vector<i64>>(name, std::move(absent));
   }
+  std::vector<float> reals(std::string_view name, std::vector<float> absent = {}) const {
+    return get<std::vector<float>>(name, std::move(absent));
+  }
+  std::vector<std::string> texts(std::string_view name,
+                                 std::vector<std::string> absent = {}) const {
+    return get<std::vector<std::string>>(name, std::move(absent));
+  }
   /// nullptr when absent.
   TensorPtr tensor(std::string_view name) const { return get<TensorPtr>(name, nullptr); }
+  /// nullptr when absent.
+  GraphPtr graph(std::string_view name) const { return get<GraphPtr>(name, nullptr); }
 
-  /// Same names and values; tensors by bytes, floats by bits.
+  /// Same names and values; tensors by bytes, floats by bits, graphs by their text.
   friend bool operator==(const Attributes& a, const Attributes& b);
 
  private:
@@ -60,7 +75,7 @@ class Attributes {
   Map values_;
 };
 
-/// Same type, dims and bytes.
+/// Same type, dims and bytes; containers item by item.
 bool identical(const Tensor& a, const Tensor& b);
 
 }  // namespace sinter

@@ -14,11 +14,24 @@ struct Row {
 };
 
 constexpr Row kTypes[] = {
-    {DType::none, "none", 0},    {DType::f32, "f32", 4}, {DType::u8, "u8", 1},
-    {DType::i8, "i8", 1},        {DType::u16, "u16", 2}, {DType::i16, "i16", 2},
-    {DType::i32, "i32", 4},      {DType::i64, "i64", 8}, {DType::string, "string", 0},
-    {DType::boolean, "bool", 1}, {DType::f16, "f16", 2}, {DType::f64, "f64", 8},
-    {DType::u32, "u32", 4},      {DType::u64, "u64", 8}, {DType::bf16, "bf16", 2},
+    {DType::none, "none", 0},
+    {DType::f32, "f32", 4},
+    {DType::u8, "u8", 1},
+    {DType::i8, "i8", 1},
+    {DType::u16, "u16", 2},
+    {DType::i16, "i16", 2},
+    {DType::i32, "i32", 4},
+    {DType::i64, "i64", 8},
+    {DType::string, "string", 0},
+    {DType::boolean, "bool", 1},
+    {DType::f16, "f16", 2},
+    {DType::f64, "f64", 8},
+    {DType::u32, "u32", 4},
+    {DType::u64, "u64", 8},
+    {DType::bf16, "bf16", 2},
+    {DType::sequence, "sequence", 0},
+    {DType::optional, "optional", 0},
+    {DType::unknown, "unknown", 0},
 };
 
 }  // namespace

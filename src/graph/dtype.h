@@ -24,6 +24,10 @@ enum class DType : u8 {
   u32 = 12,
   u64 = 13,
   bf16 = 16,
+  // Not element types, and not ONNX's numbers: what a value may be beside a dense tensor.
+  sequence = 100,  ///< a list of tensors
+  optional = 101,  ///< nothing, or one tensor or sequence
+  unknown = 102,   ///< a result of an operator that sinter does not know
 };
 
 /// A float16 or bfloat16 element as stored; arithmetic converts.
@@ -44,6 +48,7 @@ i64 element_size(DType type);
 constexpr bool is_float(DType t) {
   return t == DType::f32 || t == DType::f64 || t == DType::f16 || t == DType::bf16;
 }
+constexpr bool is_container(DType t) { return t == DType::sequence || t == DType::optional; }
 constexpr bool is_integer(DType t) {
   return t == DType::u8 || t == DType::i8 || t == DType::u16 || t == DType::i16 ||
          t == DType::i32 || t == DType::i64 || t == DType::u32 || t == DType::u64;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Only nodes that an output needs are run, in topological order, and a tensor is dropped after its
 // last reader. Under Precision::widened every float32 tensor is float64 from the start: inputs and
-// constants are converted, a Cast to float32 goes to float64, and what an operator creates as
-// float32 (ConstantOfShape, Constant) is converted at once, exactly.
+// constants are converted, a type that an attribute names widens too, and what an operator creates
+// as float32 (ConstantOfShape, Constant) is converted at once, exactly.
 #include "graph/evaluate.h"
 
 #include <algorithm>
@@ -11,6 +11,22 @@ namespace sinter {
 namespace {
 
 DType widened_type(DType type) { return type == DType::f32 ? DType::f64 : type; }
+
+/// True when the tensor, or one inside the container, is float32.
+bool has_f32(const Tensor& t) {
+  return t.dtype() == DType::f32 ||
+         (is_container(t.dtype()) && std::any_of(t.items().begin(), t.items().end(), has_f32));
+}
+
+Tensor widened(Tensor t) {
+  if (t.dtype() == DType::f32) return convert(t, DType::f64);
+  if (has_f32(t))
+    for (Tensor& item : t.mutable_items()) item = widened(std::move(item));
+  return t;
+}
+
+/// Attributes that name an element type that a result gets.
+constexpr std::string_view kTypeNames[] = {"to", "dtype", "output_datatype"};
 
 /// Everything of check_input but the element type.
 void check_shape(const Value& value, const Dims& dims, std::map<std::string, i64>& symbols) {
@@ -48,15 +64,74 @@ struct Slot {
   }
 };
 
+/// Evaluates one operator after a check of how many inputs and outputs it has.
+std::vector<Tensor> checked_op(Op op, const EvalContext& ctx) {
+  const OpInfo& row = info(op);
+  const i64 count = std::ssize(ctx.inputs);
+  ctx.check(count >= row.min_inputs && (row.max_inputs < 0 || count <= row.max_inputs),
+            "expected at least ", row.min_inputs, " inputs",
+            row.max_inputs < 0 ? std::string() : " and at most " + std::to_string(row.max_inputs),
+            ", found ", count);
+  for (i64 i = 0; i < row.min_inputs; ++i)
+    ctx.check(ctx.inputs[size_t(i)] != nullptr, "input ", i, " is required");
+  ctx.check(
+      ctx.outputs >= row.min_outputs && (row.max_outputs < 0 || ctx.outputs <= row.max_outputs),
+      "expected ", row.min_outputs, " to ", row.max_outputs, " outputs, found ", ctx.outputs);
+  try {
+    return row.evaluate(ctx);
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    if (message.starts_with(ctx.node)) throw;
+    throw Error(error.kind(), std::string(ctx.node) + ": " + message);
+  }
+}
+
 class Run {
  public:
-  Run(const Graph& graph, Precision precision)
+  Run(const Graph& graph, bool widen, i64* body_runs)
       : graph_(graph),
-        widen_(precision == Precision::widened),
+        widen_(widen),
+        body_runs_(body_runs),
         slots_(static_cast<size_t>(graph.value_bound())) {}
 
-  std::vector<Tensor> operator()(std::span<const Tensor> inputs) {
-    place_inputs(inputs);
+  /// The caller's inputs, checked against the graph's types.
+  void place_inputs(std::span<const Tensor> inputs) {
+    check_count(std::ssize(inputs));
+    std::map<std::string, i64> symbols;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const ValueId value = graph_.inputs()[i];
+      if (widen_ && graph_.dtype(value) == DType::f32 && inputs[i].dtype() == DType::f64)
+        check_shape(graph_.value(value), inputs[i].dims(), symbols);
+      else
+        check_input(graph_, value, inputs[i], symbols);
+      place(value, inputs[i]);
+    }
+  }
+
+  /// The inputs of a body; see evaluate_body.
+  void place_body_inputs(std::span<const Tensor* const> inputs) {
+    check_count(std::ssize(inputs));
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const ValueId value = graph_.inputs()[i];
+      require(inputs[i] != nullptr, ErrorKind::bad_input, "body input \"", graph_.value(value).name,
+              "\" is absent");
+      const Tensor& given = *inputs[i];
+      const DType wanted = widen_ ? widened_type(graph_.dtype(value)) : graph_.dtype(value);
+      if (wanted == DType::optional && given.dtype() != DType::optional) {
+        std::vector<Tensor> item;
+        item.push_back(given.clone());
+        slot(value).own(Tensor::optional(std::move(item)));
+        continue;
+      }
+      const DType found = widen_ ? widened_type(given.dtype()) : given.dtype();
+      require(found == wanted || wanted == DType::unknown, ErrorKind::bad_input, "body input \"",
+              graph_.value(value).name, "\": expected element type ", name(wanted), ", found ",
+              name(found));
+      place(value, given);
+    }
+  }
+
+  std::vector<Tensor> operator()() {
     const std::vector<NodeId> order = graph_.topological_order();
     const std::vector<bool> needed = mark_needed(order);
     for (NodeId node : order)
@@ -73,25 +148,17 @@ class Run {
  private:
   Slot& slot(ValueId value) { return slots_[size_t(value.index)]; }
 
-  void place_inputs(std::span<const Tensor> inputs) {
-    require(inputs.size() == graph_.inputs().size(), ErrorKind::bad_argument, "evaluate: expected ",
-            graph_.inputs().size(), " inputs, found ", inputs.size());
-    std::map<std::string, i64> symbols;
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      const ValueId value = graph_.inputs()[i];
-      const bool converts = widen_ && graph_.dtype(value) == DType::f32;
-      const Tensor& given = inputs[i];
-      if (converts && given.dtype() == DType::f64) {
-        check_shape(graph_.value(value), given.dims(), symbols);
-        slot(value).tensor = &given;
-        continue;
-      }
-      check_input(graph_, value, given, symbols);
-      if (converts)
-        slot(value).own(convert(given, DType::f64));
-      else
-        slot(value).tensor = &given;
-    }
+  void check_count(i64 found) const {
+    require(found == std::ssize(graph_.inputs()), ErrorKind::bad_argument, "evaluate: expected ",
+            graph_.inputs().size(), " inputs, found ", found);
+  }
+
+  /// Borrows the tensor, or owns it widened.
+  void place(ValueId value, const Tensor& given) {
+    if (widen_ && has_f32(given))
+      slot(value).own(widened(given.clone()));
+    else
+      slot(value).tensor = &given;
   }
 
   /// Nodes that an output depends on; counts the readers of every value on the way.
@@ -113,10 +180,7 @@ class Run {
     Slot& s = slot(value);
     const Tensor* constant = graph_.constant(value);
     if (s.tensor != nullptr || constant == nullptr) return s;
-    if (widen_ && constant->dtype() == DType::f32)
-      s.own(convert(*constant, DType::f64));
-    else
-      s.tensor = constant;
+    place(value, *constant);
     return s;
   }
 
@@ -126,15 +190,17 @@ class Run {
     for (ValueId value : node.inputs)
       inputs.push_back(value.valid() ? place_constant(value).tensor : nullptr);
     Attributes attributes = node.attributes;
-    if (widen_ && node.op == Op::Cast)
-      attributes.set("to", i64(widened_type(DType(attributes.integer("to", 0)))));
-    std::vector<Tensor> results =
-        evaluate_op(node.op, attributes, inputs, std::ssize(node.outputs), graph_.describe(id));
+    if (widen_)
+      for (std::string_view key : kTypeNames)
+        if (attributes.has(key) && attribute_kind(info(node.op), key) == 'i')
+          attributes.set(std::string(key), i64(widened_type(DType(attributes.integer(key, 0)))));
+    const std::string description = graph_.describe(id);
+    std::vector<Tensor> results = checked_op(
+        node.op, {description, attributes, inputs, std::ssize(node.outputs), widen_, body_runs_});
     for (size_t i = 0; i < results.size(); ++i) {
       Slot& s = slot(node.outputs[i]);
       if (s.readers == 0) continue;
-      const bool convert_it = widen_ && results[i].dtype() == DType::f32;
-      s.own(convert_it ? convert(results[i], DType::f64) : std::move(results[i]));
+      s.own(widen_ ? widened(std::move(results[i])) : std::move(results[i]));
     }
     for (ValueId value : node.inputs)
       if (value.valid() && --slot(value).readers == 0) slot(value).drop();
@@ -142,6 +208,7 @@ class Run {
 
   const Graph& graph_;
   bool widen_;
+  i64* body_runs_;
   std::vector<Slot> slots_;
 };
 
@@ -149,32 +216,29 @@ class Run {
 
 std::vector<Tensor> evaluate(const Graph& graph, std::span<const Tensor> inputs,
                              Precision precision) {
-  return Run(graph, precision)(inputs);
+  i64 body_runs = kMaxBodyRuns;
+  Run run(graph, precision == Precision::widened, &body_runs);
+  run.place_inputs(inputs);
+  return run();
+}
+
+std::vector<Tensor> evaluate_body(const EvalContext& around, const Graph& body,
+                                  std::span<const Tensor* const> inputs) {
+  i64 own_runs = kMaxBodyRuns;
+  i64* runs = around.body_runs != nullptr ? around.body_runs : &own_runs;
+  require(--*runs >= 0, ErrorKind::unsupported, around.node, ": bodies run more than ",
+          kMaxBodyRuns, " times");
+  Run run(body, around.widened, runs);
+  run.place_body_inputs(inputs);
+  return run();
 }
 
 std::vector<Tensor> evaluate_op(Op op, const Attributes& attributes,
                                 std::span<const Tensor* const> inputs, i64 outputs,
                                 std::string_view node) {
-  const OpInfo& row = info(op);
-  if (node.empty()) node = row.name;
-  const i64 count = std::ssize(inputs);
-  require(count >= row.min_inputs && (row.max_inputs < 0 || count <= row.max_inputs),
-          ErrorKind::bad_input, node, ": expected at least ", row.min_inputs, " inputs",
-          row.max_inputs < 0 ? std::string() : " and at most " + std::to_string(row.max_inputs),
-          ", found ", count);
-  for (i64 i = 0; i < row.min_inputs; ++i)
-    require(inputs[size_t(i)] != nullptr, ErrorKind::bad_input, node, ": input ", i,
-            " is required");
-  require(outputs >= row.min_outputs && (row.max_outputs < 0 || outputs <= row.max_outputs),
-          ErrorKind::bad_input, node, ": expected ", row.min_outputs, " to ", row.max_outputs,
-          " outputs, found ", outputs);
-  try {
-    return row.evaluate({node, attributes, inputs, outputs});
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    if (message.starts_with(node)) throw;
-    throw Error(error.kind(), std::string(node) + ": " + message);
-  }
+  i64 body_runs = kMaxBodyRuns;
+  return checked_op(
+      op, {node.empty() ? info(op).name : node, attributes, inputs, outputs, false, &body_runs});
 }
 
 void check_input(const Graph& graph, ValueId input, const Tensor& tensor,

@@ -26,6 +26,17 @@ std::vector<Tensor> evaluate_op(Op op, const Attributes& attributes,
                                 std::span<const Tensor* const> inputs, i64 outputs = 1,
                                 std::string_view node = "");
 
+/// How often the bodies of all loops of one evaluation run together at most, so that a file cannot
+/// keep a machine busy without end: 2^20.
+inline constexpr i64 kMaxBodyRuns = i64(1) << 20;
+
+/// Runs the closed body of a control-flow node. Where the body takes an optional, a tensor or
+/// sequence is one that holds it; the shapes that the body declares for its inputs are not checked,
+/// because a loop's values may change theirs.
+/// throws  Error(unsupported) after kMaxBodyRuns; what `evaluate` throws
+std::vector<Tensor> evaluate_body(const EvalContext& around, const Graph& body,
+                                  std::span<const Tensor* const> inputs);
+
 /// throws  Error(bad_argument) naming input and the shapes when `tensor` does not fit it; symbols
 ///         are bound in `symbols` and must agree between inputs
 void check_input(const Graph& graph, ValueId input, const Tensor& tensor,

@@ -5,6 +5,7 @@
 #include <queue>
 
 #include "base/bytes.h"
+#include "graph/edit_log.h"
 
 namespace sinter {
 
@@ -44,11 +45,16 @@ void check_size(const ValueType& type, std::string_view what) {
 
 ValueId Graph::add_input(std::string name, DType dtype, std::optional<Shape> shape) {
   require(dtype != DType::none, ErrorKind::bad_input, "input \"", name, "\" has no element type");
-  check_size({dtype, shape, std::nullopt}, "input \"" + name + "\"");
+  return add_input(std::move(name), {dtype, std::move(shape), std::nullopt});
+}
+
+ValueId Graph::add_input(std::string name, ValueType type) {
+  check_size(type, "input \"" + name + "\"");
   const ValueId id = new_value(std::move(name));
   Value& v = values_.back();
-  v.type = {dtype, std::move(shape), std::nullopt};
+  v.type = std::move(type);
   v.is_input = true;
+  if (log_.log) log_.log->save_inputs();
   inputs_.push_back(id);
   return id;
 }
@@ -79,11 +85,10 @@ void Graph::check_signature(const Node& node, std::string_view description) cons
   for (i64 i = 0; i < op.min_inputs; ++i)
     require(node.inputs[size_t(i)].valid(), ErrorKind::bad_input, description, ": input ", i,
             " is required");
-  constexpr std::string_view kKinds = "ifstIFS";  // in the order of AttributeValue
   for (const auto& [key, value] : node.attributes) {
     const char kind = attribute_kind(op, key);
     require(kind != 0, ErrorKind::bad_input, description, ": unknown attribute ", key);
-    require(kKinds[value.index()] == kind, ErrorKind::bad_input, description, ": attribute ", key,
+    require(kind_of(value) == kind, ErrorKind::bad_input, description, ": attribute ", key,
             " has another kind than its operator's");
   }
 }
@@ -102,8 +107,7 @@ NodeId Graph::add_node(Op op, std::vector<ValueId> inputs, Attributes attributes
     node.outputs[i] = new_value(std::move(outputs[i]));
     values_.back().producer = id;
   }
-  for (ValueId input : node.inputs)
-    if (input.valid()) values_[size_t(input.index)].readers.push_back(id);
+  for (ValueId input : node.inputs) add_reader(input, id);
   nodes_.push_back(std::move(node));
   alive_nodes_.push_back(true);
   ++node_count_;
@@ -125,6 +129,7 @@ ValueId Graph::add(Op op, std::vector<ValueId> inputs, Attributes attributes,
 void Graph::add_output(std::string name, ValueId value, std::optional<Shape> declared) {
   for (const GraphOutput& o : outputs_)
     require(o.name != name, ErrorKind::bad_input, "output \"", name, "\" is defined twice");
+  if (log_.log) log_.log->save_outputs();
   outputs_.push_back({std::move(name), value, std::move(declared)});
 }
 
@@ -213,7 +218,28 @@ std::string Graph::describe(NodeId id) const {
 
 // -- editing -------------------------------------------------------------------------------------
 
+void Graph::edits(NodeId id) {
+  if (log_.log) log_.log->save(id);
+}
+
+void Graph::edits(ValueId id) {
+  if (log_.log) log_.log->save(id);
+}
+
+void Graph::set_type(ValueId id, ValueType type) {
+  edits(id);
+  values_[size_t(id.index)].type = std::move(type);
+}
+
+void Graph::add_reader(ValueId id, NodeId node) {
+  if (!id.valid()) return;
+  edits(id);
+  values_[size_t(id.index)].readers.push_back(node);
+}
+
 void Graph::drop_reader(ValueId id, NodeId node) {
+  if (!id.valid()) return;
+  edits(id);
   std::vector<NodeId>& readers = values_[size_t(id.index)].readers;
   const auto it = std::find(readers.begin(), readers.end(), node);
   SINTER_ASSERT(it != readers.end());
@@ -223,39 +249,46 @@ void Graph::drop_reader(ValueId id, NodeId node) {
 void Graph::replace_uses(ValueId from, ValueId to) {
   SINTER_ASSERT(alive(from) && alive(to));
   if (from == to) return;
+  edits(from);
+  edits(to);
   std::vector<NodeId>& readers = values_[size_t(from.index)].readers;
   for (NodeId reader : readers) {
+    edits(reader);
     // One entry per use: each pass over the inputs moves one of them.
     auto& inputs = nodes_[size_t(reader.index)].inputs;
     *std::find(inputs.begin(), inputs.end(), from) = to;
     values_[size_t(to.index)].readers.push_back(reader);
   }
   readers.clear();
+  if (!is_output(from)) return;
+  if (log_.log) log_.log->save_outputs();
   for (GraphOutput& o : outputs_)
     if (o.value == from) o.value = to;
 }
 
 void Graph::set_input(NodeId id, i64 index, ValueId value) {
+  edits(id);
   ValueId& slot = nodes_[size_t(id.index)].inputs[size_t(index)];
-  if (slot.valid()) drop_reader(slot, id);
+  drop_reader(slot, id);
   slot = value;
-  if (value.valid()) values_[size_t(value.index)].readers.push_back(id);
+  add_reader(value, id);
 }
 
 void Graph::set_inputs(NodeId id, std::vector<ValueId> inputs) {
+  edits(id);
   Node& n = nodes_[size_t(id.index)];
-  for (ValueId v : n.inputs)
-    if (v.valid()) drop_reader(v, id);
+  for (ValueId v : n.inputs) drop_reader(v, id);
   n.inputs = std::move(inputs);
-  for (ValueId v : n.inputs)
-    if (v.valid()) values_[size_t(v.index)].readers.push_back(id);
+  for (ValueId v : n.inputs) add_reader(v, id);
 }
 
 void Graph::set_attribute(NodeId id, std::string name, AttributeValue value) {
+  edits(id);
   nodes_[size_t(id.index)].attributes.set(std::move(name), std::move(value));
 }
 
 void Graph::erase_attribute(NodeId id, std::string_view name) {
+  edits(id);
   nodes_[size_t(id.index)].attributes.erase(name);
 }
 
@@ -263,9 +296,10 @@ void Graph::erase_node(NodeId id) {
   SINTER_ASSERT(alive(id));
   Node& n = nodes_[size_t(id.index)];
   for (ValueId v : n.outputs) SINTER_ASSERT(use_count(v) == 0);
-  for (ValueId v : n.inputs)
-    if (v.valid()) drop_reader(v, id);
+  edits(id);
+  for (ValueId v : n.inputs) drop_reader(v, id);
   for (ValueId v : n.outputs) {
+    edits(v);
     by_name_.erase(value(v).name);
     alive_values_[size_t(v.index)] = false;
   }
@@ -275,13 +309,37 @@ void Graph::erase_node(NodeId id) {
 
 void Graph::erase_constant(ValueId id) {
   SINTER_ASSERT(alive(id) && value(id).constant && use_count(id) == 0);
+  edits(id);
   by_name_.erase(value(id).name);
   values_[size_t(id.index)].constant = nullptr;
   alive_values_[size_t(id.index)] = false;
 }
 
-void Graph::infer(NodeId id) {
+void Graph::erase_input(ValueId id) {
+  SINTER_ASSERT(alive(id) && value(id).is_input && use_count(id) == 0);
+  edits(id);
+  if (log_.log) log_.log->save_inputs();
+  std::erase(inputs_, id);
+  by_name_.erase(value(id).name);
+  alive_values_[size_t(id.index)] = false;
+}
+
+bool Graph::infer(NodeId id) {
   const Node& n = node(id);
+  const auto is_unknown = [&](ValueId v) { return v.valid() && dtype(v) == DType::unknown; };
+  const bool reads_unknown = std::any_of(n.inputs.begin(), n.inputs.end(), is_unknown);
+  bool changed = false;
+  const auto assign = [&](ValueId v, ValueType type) {
+    if (same_type(value(v).type, type)) return;
+    set_type(v, std::move(type));
+    changed = true;
+  };
+  if (n.op == Op::Opaque || reads_unknown) {
+    for (ValueId v : n.outputs)
+      if (n.op != Op::Opaque || dtype(v) == DType::none)
+        assign(v, {DType::unknown, std::nullopt, std::nullopt});
+    return changed;
+  }
   std::vector<ValueType> in(n.inputs.size()), out(n.outputs.size());
   std::vector<const Tensor*> constants(n.inputs.size(), nullptr);
   for (size_t i = 0; i < n.inputs.size(); ++i) {
@@ -293,8 +351,43 @@ void Graph::infer(NodeId id) {
   InferContext context(description, n.attributes, in, constants, out);
   sinter::info(n.op).infer(context);
   for (const ValueType& type : out) check_size(type, description);
-  for (size_t i = 0; i < out.size(); ++i)
-    values_[size_t(n.outputs[i].index)].type = std::move(out[i]);
+  for (size_t i = 0; i < out.size(); ++i) assign(n.outputs[i], std::move(out[i]));
+  return changed;
+}
+
+void Graph::infer_from(const std::vector<NodeId>& start) {
+  // A node may come before one that it reads from, with types that do not fit yet: those that
+  // refuse wait until the others are done.
+  std::vector<NodeId> queue = start, refused;
+  std::vector<bool> waiting(nodes_.size(), false);
+  const auto run = [&](NodeId id) {
+    if (!infer(id)) return;
+    for (ValueId v : node(id).outputs)
+      for (NodeId reader : value(v).readers)
+        if (!waiting[size_t(reader.index)]) {
+          waiting[size_t(reader.index)] = true;
+          queue.push_back(reader);
+        }
+  };
+  for (NodeId id : start) waiting[size_t(id.index)] = true;
+  for (size_t last = 0; !queue.empty(); last = refused.size(), queue.swap(refused)) {
+    refused.clear();
+    std::optional<Error> error;
+    for (size_t i = 0; i < queue.size(); ++i) {
+      const NodeId id = queue[i];
+      waiting[size_t(id.index)] = false;
+      if (!alive(id)) continue;
+      try {
+        run(id);
+      } catch (const Error& e) {
+        if (!error) error = e;
+        refused.push_back(id);
+      }
+    }
+    if (refused.empty()) return;
+    if (last > 0 && refused.size() >= last) throw *error;
+    queue.clear();
+  }
 }
 
 void Graph::infer_all() {
@@ -302,14 +395,66 @@ void Graph::infer_all() {
 }
 
 void Graph::set_input_type(ValueId input, DType dtype, std::optional<Shape> shape) {
-  SINTER_ASSERT(value(input).is_input);
-  values_[size_t(input.index)].type = {dtype, std::move(shape), std::nullopt};
+  set_input_type(input, ValueType{dtype, std::move(shape), std::nullopt});
 }
+
+void Graph::set_input_type(ValueId input, ValueType type) {
+  SINTER_ASSERT(value(input).is_input);
+  set_type(input, std::move(type));
+}
+
+void Graph::set_default(ValueId input, TensorPtr tensor) {
+  SINTER_ASSERT(value(input).is_input && tensor && tensor->dtype() == dtype(input));
+  values_[size_t(input.index)].default_value = std::move(tensor);
+}
+
+void Graph::set_result_type(ValueId result, ValueType type) {
+  SINTER_ASSERT(value(result).producer.valid() && node(value(result).producer).op == Op::Opaque);
+  set_type(result, std::move(type));
+}
+
+// -- questions -----------------------------------------------------------------------------------
+
+std::vector<std::pair<std::string, GraphPtr>> bodies(const Node& node) {
+  std::vector<std::pair<std::string, GraphPtr>> found;
+  for (const auto& [key, value] : node.attributes)
+    if (const auto* body = std::get_if<GraphPtr>(&value)) found.emplace_back(key, *body);
+  return found;
+}
+
+i64 capture_count(const Node& node) { return node.attributes.integer("captures", 0); }
 
 i64 constant_bytes(const Graph& graph) {
   i64 bytes = 0;
   for (ValueId v : graph.constants()) bytes += graph.constant(v)->byte_size();
+  for (NodeId n : graph.nodes())
+    for (const auto& [key, body] : bodies(graph.node(n))) bytes += constant_bytes(*body);
   return bytes;
+}
+
+i64 deep_node_count(const Graph& graph) {
+  i64 count = graph.node_count();
+  for (NodeId n : graph.nodes())
+    for (const auto& [key, body] : bodies(graph.node(n))) count += deep_node_count(*body);
+  return count;
+}
+
+bool is_pure(const Graph& graph, const Node& node) {
+  constexpr std::string_view kRandom[] = {"RandomUniform",    "RandomNormal", "RandomUniformLike",
+                                          "RandomNormalLike", "Bernoulli",    "Multinomial"};
+  const std::string_view op = name(node.op);
+  if (node.op == Op::Opaque ||
+      std::find(std::begin(kRandom), std::end(kRandom), op) != std::end(kRandom))
+    return false;
+  if (node.op == Op::BatchNormalization) return node.attributes.integer("training_mode", 0) == 0;
+  if (node.op == Op::Dropout && node.inputs.size() > 2 && node.inputs[2].valid()) {
+    const Tensor* training = graph.constant(node.inputs[2]);
+    return training != nullptr && training->as_int(0) == 0;
+  }
+  for (const auto& [key, body] : bodies(node))
+    for (NodeId inner : body->nodes())
+      if (!is_pure(*body, body->node(inner))) return false;
+  return true;
 }
 
 }  // namespace sinter

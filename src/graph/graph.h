@@ -42,6 +42,7 @@ struct Value {
   NodeId producer;              ///< invalid for inputs and constants
   std::vector<NodeId> readers;  ///< one entry per use, ascending by time of use
   bool is_input = false;
+  TensorPtr default_value = nullptr;  ///< of an input that a caller may leave out
 };
 
 struct GraphOutput {
@@ -58,7 +59,17 @@ struct ModelInfo {
   std::vector<std::pair<std::string, std::string>> metadata;
   /// Inputs with default values, which a caller could override in the file; constants here.
   std::vector<std::string> defaulted_inputs = {};
+  i64 model_version = 0;
+  std::string domain = {}, graph_doc = {};
+  std::vector<std::pair<std::string, i64>> domains = {};  ///< versions of other operator sets
+  /// Dimension names that are no plain words: the name used here, the name in the file.
+  std::vector<std::pair<std::string, std::string>> symbols = {};
+  /// TypeProto bytes of inputs and outputs whose type sinter has no form for, by name.
+  std::map<std::string, std::string> types = {};
+  std::vector<std::string> functions = {};  ///< FunctionProto bytes, kept for calls not inlined
 };
+
+class EditLog;  // graph/edit_log.h: who records the edits of a graph
 
 class Graph {
  public:
@@ -67,6 +78,7 @@ class Graph {
   // -- building --------------------------------------------------------------------------------
   /// Names must be new (Error(bad_input) otherwise). An empty name gets a fresh one.
   ValueId add_input(std::string name, DType dtype, std::optional<Shape> shape);
+  ValueId add_input(std::string name, ValueType type);
   ValueId add_constant(TensorPtr tensor, std::string name = "");
   ValueId add_constant(Tensor tensor, std::string name = "");
   /// Adds a node, infers its outputs, returns its id. `outputs` names the outputs; "" = fresh name;
@@ -122,18 +134,43 @@ class Graph {
   void erase_node(NodeId node);
   /// Removes an unused constant. Inputs are part of the interface and stay.
   void erase_constant(ValueId value);
-  /// Infers this node's outputs again (after set_input or set_attribute).
-  void infer(NodeId node);
+  /// Removes an unused graph input; for the inputs of bodies, which are no interface.
+  void erase_input(ValueId value);
+  /// Infers this node's outputs again (after set_input or set_attribute). Results of Opaque keep
+  /// their types; what reads a value of unknown type gives unknown types.
+  /// out     true when a type changed
+  bool infer(NodeId node);
+  /// Infers these nodes and, while types change, the nodes that read them. Ids of erased nodes are
+  /// passed over.
+  void infer_from(const std::vector<NodeId>& start);
   /// Infers every node again in topological order, e.g. after an input's shape was bound.
   void infer_all();
   void set_input_type(ValueId input, DType dtype, std::optional<Shape> shape);
+  void set_input_type(ValueId input, ValueType type);
+  /// The tensor that stands for the input when a caller gives none.
+  void set_default(ValueId input, TensorPtr tensor);
+  /// What the file says of a result whose type inference cannot know (Opaque).
+  void set_result_type(ValueId result, ValueType type);
 
   Graph clone() const { return *this; }
+  /// Who records the edits, or nullptr. Copies of a graph are not recorded.
+  EditLog* log() const { return log_.log; }
 
  private:
+  friend class EditLog;
+  struct LogPointer {
+    LogPointer() = default;
+    LogPointer(const LogPointer&) noexcept {}
+    LogPointer& operator=(const LogPointer&) noexcept { return *this; }
+    EditLog* log = nullptr;
+  };
+  void edits(NodeId id);
+  void edits(ValueId id);
+  void set_type(ValueId id, ValueType type);
   ValueId new_value(std::string name);
   std::string fresh_name(std::string_view hint);
-  void drop_reader(ValueId value, NodeId node);
+  void add_reader(ValueId value, NodeId node);   // nothing for an absent input
+  void drop_reader(ValueId value, NodeId node);  // likewise
   void check_signature(const Node& node, std::string_view description) const;
 
   std::vector<Value> values_;
@@ -143,10 +180,20 @@ class Graph {
   std::vector<GraphOutput> outputs_;
   std::map<std::string, ValueId, std::less<>> by_name_;
   i64 node_count_ = 0, next_name_ = 0;
+  LogPointer log_;
 };
 
-/// Bytes of all constants; shared ones count once.
+/// Bytes of all constants, bodies included.
 i64 constant_bytes(const Graph& graph);
+/// Nodes of the graph and of the bodies in it.
+i64 deep_node_count(const Graph& graph);
+/// False when two runs on the same inputs may differ: random operators, Dropout and
+/// BatchNormalization in training mode, Opaque, and bodies that hold one of them.
+bool is_pure(const Graph& graph, const Node& node);
+/// The bodies of a control-flow node with their attribute names; empty for others.
+std::vector<std::pair<std::string, GraphPtr>> bodies(const Node& node);
+/// How many of the node's trailing inputs are captures of its bodies.
+i64 capture_count(const Node& node);
 
 /// A fact per node or value, beside the graph. Grows on write; `absent` where nothing was written.
 template <class T, class Id>

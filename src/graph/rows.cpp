@@ -216,11 +216,10 @@ class Walk {
         return x && fixed_from(n, 1) && spare_axis_0(n, 3, rank(n, 0));
       case Op::Squeeze:
       case Op::ReduceSum:
+      case Op::ReduceMean:
         return x && spare_axis_0(n, 1, rank(n, 0));
       case Op::Unsqueeze:
         return x && spare_axis_0(n, 1, rank(n.outputs[0]));
-      case Op::ReduceMean:
-        return x && rank(n, 0) > 0 && spare_axis_0(n.attributes.integers("axes"), rank(n, 0));
       case Op::Gather:
         return gather(n);
       case Op::Pad:

@@ -25,6 +25,7 @@ void Tensor::Free::operator()(std::byte* p) const { std::free(p); }
 
 Tensor::Tensor(DType type, Dims dims) : dtype_(type), dims_(std::move(dims)) {
   size_ = element_count(dims_);
+  SINTER_ASSERT(!is_container(type) && type != DType::unknown);
   if (type == DType::string) {
     strings_.resize(size_t(size_));
     return;
@@ -57,7 +58,35 @@ Tensor Tensor::view(DType type, Dims dims, std::span<const std::byte> bytes,
   return t;
 }
 
+namespace {
+
+std::vector<Tensor> clones(const std::vector<Tensor>& items) {
+  std::vector<Tensor> copies;
+  for (const Tensor& item : items) copies.push_back(item.clone());
+  return copies;
+}
+
+}  // namespace
+
+Tensor Tensor::sequence(std::vector<Tensor> items) {
+  Tensor t;
+  t.dtype_ = DType::sequence;
+  t.size_ = std::ssize(items);
+  t.dims_ = {t.size_};
+  t.items_ = std::move(items);
+  return t;
+}
+
+Tensor Tensor::optional(std::vector<Tensor> items) {
+  SINTER_ASSERT(items.size() <= 1);
+  Tensor t = sequence(std::move(items));
+  t.dtype_ = DType::optional;
+  return t;
+}
+
 Tensor Tensor::clone() const {
+  if (dtype_ == DType::sequence) return sequence(clones(items_));
+  if (dtype_ == DType::optional) return optional(clones(items_));
   Tensor copy(dtype_, dims_);
   if (dtype_ == DType::string)
     copy.strings_ = strings_;

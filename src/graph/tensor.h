@@ -2,6 +2,8 @@
 // A dense row-major array with a run-time element type. A Tensor owns its elements (64-byte
 // aligned) or views read-only bytes that something else keeps alive, a mapped model file mostly;
 // both look the same to a reader, and a view is never written.
+//
+// ONNX's sequences and optionals are Tensors of a container type: they hold tensors, not elements.
 #pragma once
 #include <cstddef>
 #include <initializer_list>
@@ -55,6 +57,9 @@ class Tensor {
   static Tensor scalar(T value) {
     return of<T>({}, std::span<const T>(&value, 1));
   }
+  /// A container: dims are [number of items]. An optional has none or one item.
+  static Tensor sequence(std::vector<Tensor> items);
+  static Tensor optional(std::vector<Tensor> items);
 
   DType dtype() const { return dtype_; }
   const Dims& dims() const { return dims_; }
@@ -83,6 +88,9 @@ class Tensor {
   const std::vector<std::string>& strings() const { return strings_; }
   std::vector<std::string>& mutable_strings() { return strings_; }
 
+  const std::vector<Tensor>& items() const { return items_; }
+  std::vector<Tensor>& mutable_items() { return items_; }
+
   Tensor clone() const;
   /// The same elements under other dims of equal count, no copy of a view, a move of owned ones.
   Tensor reshaped(Dims dims) &&;
@@ -103,6 +111,7 @@ class Tensor {
   std::unique_ptr<std::byte, Free> owned_;
   std::shared_ptr<const void> owner_;
   std::vector<std::string> strings_;
+  std::vector<Tensor> items_;
 };
 
 using TensorPtr = std::shared_ptr<const Tensor>;

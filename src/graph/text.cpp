@@ -95,6 +95,16 @@ std::string list_text(const std::vector<T>& list, const Text& text_of) {
   return text + "]";
 }
 
+std::string indented(std::string_view lines) {
+  std::string out;
+  for (size_t at = 0; at < lines.size();) {
+    const size_t end = lines.find('\n', at) + 1;
+    out += "  " + std::string(lines.substr(at, end - at));
+    at = end;
+  }
+  return out;
+}
+
 std::string attribute_text(const AttributeValue& value, i64 max_elements) {
   struct Printer {
     i64 max;
@@ -102,6 +112,9 @@ std::string attribute_text(const AttributeValue& value, i64 max_elements) {
     std::string operator()(float v) const { return real_text(v); }
     std::string operator()(const std::string& v) const { return quoted(v); }
     std::string operator()(const TensorPtr& v) const { return tensor_text(*v, max); }
+    std::string operator()(const GraphPtr& v) const {
+      return "{\n" + indented(to_text(*v, {max})) + "}";
+    }
     std::string operator()(const std::vector<i64>& v) const {
       return list_text(v, [](i64 x) { return std::to_string(x); });
     }
@@ -122,6 +135,12 @@ std::string shape_text(const Shape& shape) {
   });
 }
 
+std::string type_text(const ValueType& type) {
+  if (!is_container(type.dtype))
+    return std::string(name(type.dtype)) + (type.shape ? shape_text(*type.shape) : "");
+  return std::string(name(type.dtype)) + "(" + (type.element ? type_text(*type.element) : "") + ")";
+}
+
 // -- parsing -------------------------------------------------------------------------------------
 
 class Parser {
@@ -129,9 +148,17 @@ class Parser {
   Parser(std::string_view text, u64 seed) : text_(text), rng_(seed) {}
 
   Graph parse() {
+    statements();
+    if (!at_end()) error("expected a statement, found \"}\"");
+    return std::move(graph_);
+  }
+
+ private:
+  /// Up to the end or to a closing brace.
+  void statements() {
     while (true) {
       skip_space(true);
-      if (at_end()) break;
+      if (at_end() || peek() == '}') return;
       const size_t start = at_;
       try {
         statement();
@@ -141,12 +168,21 @@ class Parser {
         error(e.what());
       }
       skip_space(false);
-      if (!at_end()) expect('\n', "end of line");
+      if (!at_end() && peek() != '}') expect('\n', "end of line");
     }
-    return std::move(graph_);
   }
-
- private:
+  /// A body: its names are its own.
+  GraphPtr body() {
+    if (++depth_ > kMaxDepth) error("bodies nest more than ", kMaxDepth, " deep");
+    Graph outer = std::move(graph_);
+    graph_ = Graph();
+    expect('{', "\"{\"");
+    statements();
+    expect('}', "\"}\"");
+    std::swap(graph_, outer);
+    --depth_;
+    return std::make_shared<const Graph>(std::move(outer));
+  }
   template <class... Parts>
   [[noreturn]] void error(const Parts&... parts) const {
     const i64 line = 1 + std::count(text_.begin(), text_.begin() + i64(at_), '\n');
@@ -266,6 +302,24 @@ class Parser {
     if (!type || *type == DType::none) error("expected an element type, found \"", token, "\"");
     return *type;
   }
+  /// `f32[2,n]`, `i64`, `sequence(f32[2])`, `optional()`.
+  ValueType value_type() {
+    ValueType type;
+    type.dtype = dtype();
+    skip_space(false);
+    if (is_container(type.dtype)) {
+      if (++depth_ > kMaxDepth) error("types nest more than ", kMaxDepth, " deep");
+      expect('(', "\"(\"");
+      if (!accept(')')) {
+        type.element = std::make_shared<const ValueType>(value_type());
+        expect(')', "\")\"");
+      }
+      --depth_;
+    } else if (peek() == '[') {
+      type.shape = list('[', ']', [&] { return dim(); });
+    }
+    return type;
+  }
   Dims dims() {
     const Dims d = list('[', ']', [&] {
       const i64 n = integer(word());
@@ -373,6 +427,8 @@ class Parser {
       case 'F':
         accept('f');
         return list('[', ']', [&] { return real<float>(word()); });
+      case 'g':
+        return body();
       case 'S':
         accept('s');
         return list('[', ']', [&] { return string(); });
@@ -391,7 +447,7 @@ class Parser {
     std::string node_name;
     while (true) {
       skip_space(false);
-      if (at_end() || peek() == '\n') break;
+      if (at_end() || peek() == '\n' || peek() == '}') break;
       if (accept('@')) {
         node_name = string();
         continue;
@@ -418,11 +474,7 @@ class Parser {
     expect('=', "\"=\"");
     const std::string_view head = word();
     if (head == "input") {
-      const DType type = dtype();
-      skip_space(false);
-      std::optional<Shape> shape;
-      if (peek() == '[') shape = list('[', ']', [&] { return dim(); });
-      graph_.add_input(names[0], type, std::move(shape));
+      graph_.add_input(names[0], value_type());
     } else if (auto t = constant(head)) {
       graph_.add_constant(std::move(*t), names[0]);
     } else {
@@ -430,8 +482,10 @@ class Parser {
     }
   }
 
+  static constexpr int kMaxDepth = 16;
   std::string_view text_;
   size_t at_ = 0;
+  int depth_ = 0;
   Rng rng_;
   Graph graph_;
 };
@@ -442,8 +496,7 @@ std::string to_text(const Graph& graph, const PrintOptions& options) {
   std::string text;
   for (ValueId v : graph.inputs()) {
     const Value& value = graph.value(v);
-    text += name_text(value.name) + " = input " + std::string(name(value.type.dtype)) +
-            (value.type.shape ? shape_text(*value.type.shape) : "") + "\n";
+    text += name_text(value.name) + " = input " + type_text(value.type) + "\n";
   }
   for (ValueId v : graph.constants())
     text += name_text(graph.value(v).name) + " = const " +

@@ -7,6 +7,8 @@
 //   a, b = Split(c) axis=1
 //   output logits = a
 //
+// A body is written as an attribute, `then_branch={`, its lines, `}`; a container input as
+// `input sequence(f32[2])` or `input optional()`.
 // "_" is an absent optional input. An operand may be a constant in place: `random f32[4,3,3,3]`
 // (standard normal), `positive f32[4]` (uniform in [0.5, 1.5)), `const i64[2] {1, -1}`,
 // `fill f32[4] 1`; f32 where no type is given. Random ones depend only on the seed and their order.

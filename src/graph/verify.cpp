@@ -16,6 +16,21 @@ void check(bool ok, const Parts&... parts) {
 
 bool in_range(const Graph& g, ValueId v) { return v.index >= 0 && v.index < g.value_bound(); }
 
+void check_bodies(const Node& n, const std::string& where) {
+  const i64 captures = capture_count(n);
+  check(captures >= 0 && captures <= std::ssize(n.inputs), where, ": ", captures,
+        " captures do not fit ", n.inputs.size(), " inputs");
+  for (const auto& [key, body] : bodies(n)) {
+    check(body != nullptr && captures <= std::ssize(body->inputs()), where, ": ", key,
+          " does not take the captures");
+    try {
+      verify(*body);
+    } catch (const Error& e) {
+      check(false, where, ": ", key, ": ", e.what());
+    }
+  }
+}
+
 void check_node(const Graph& g, NodeId id) {
   const Node& n = g.node(id);
   const OpInfo& op = info(n.op);
@@ -40,8 +55,9 @@ void check_node(const Graph& g, NodeId id) {
   for (i64 i = 0; i < op.min_inputs; ++i)
     check(n.inputs[size_t(i)].valid(), where, ": input ", i, " is required");
   for (const auto& [key, value] : n.attributes)
-    check(attribute_kind(op, key) == std::string_view("ifstIFS")[value.index()], where,
-          ": attribute ", key, " is unknown or of another kind");
+    check(attribute_kind(op, key) == kind_of(value), where, ": attribute ", key,
+          " is unknown or of another kind");
+  check_bodies(n, where);
 }
 
 void check_value(const Graph& g, ValueId id, std::vector<NodeId> uses) {
@@ -84,14 +100,6 @@ void check_interface(const Graph& g) {
   }
 }
 
-bool agree(const Dim& a, const Dim& b) { return same(a, b) || (!a.is_known() && !b.is_known()); }
-
-bool agree(const std::optional<std::vector<Dim>>& a, const std::optional<std::vector<Dim>>& b) {
-  return a.has_value() == b.has_value() &&
-         (!a || std::equal(a->begin(), a->end(), b->begin(), b->end(),
-                           [](const Dim& x, const Dim& y) { return agree(x, y); }));
-}
-
 std::string text(const ValueType& type) {
   return std::string(name(type.dtype)) + (type.shape ? to_text(*type.shape) : "[...]") +
          (type.dims ? " holding " + to_text(*type.dims) : "");
@@ -99,6 +107,8 @@ std::string text(const ValueType& type) {
 
 void check_types(const Graph& g, NodeId id) {
   const Node& n = g.node(id);
+  const auto is_unknown = [&](ValueId v) { return v.valid() && g.dtype(v) == DType::unknown; };
+  if (n.op == Op::Opaque || std::any_of(n.inputs.begin(), n.inputs.end(), is_unknown)) return;
   std::vector<ValueType> in(n.inputs.size()), out(n.outputs.size());
   std::vector<const Tensor*> constants(n.inputs.size(), nullptr);
   for (size_t i = 0; i < n.inputs.size(); ++i) {
@@ -115,9 +125,8 @@ void check_types(const Graph& g, NodeId id) {
   }
   for (size_t i = 0; i < out.size(); ++i) {
     const ValueType& stored = g.value(n.outputs[i]).type;
-    check(stored.dtype == out[i].dtype && agree(stored.shape, out[i].shape) &&
-              agree(stored.dims, out[i].dims),
-          where, ": output ", i, " is stored as ", text(stored), " but inferred as ", text(out[i]));
+    check(same_type(stored, out[i]), where, ": output ", i, " is stored as ", text(stored),
+          " but inferred as ", text(out[i]));
   }
 }
 

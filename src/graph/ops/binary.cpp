@@ -1,94 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Add, Sub, Mul, Div, Pow, Equal, Where: element by element with broadcasting. Integers wrap
-// around, integer division truncates, Pow gives the type of its base. The contents of small integer
-// tensors (shapes) are computed symbolically as well.
+// Add, Sub, Mul, Div, Mod, Pow, PRelu, Where: element by element with broadcasting. Integers wrap
+// around, integer division truncates and refuses a zero divisor, Pow gives the type of its base.
+//   Mod, fmod=0   the result has the sign of the divisor (integers only)
+//   Mod, fmod=1   the result has the sign of the dividend, as C's fmod and %
+// The contents of small integer tensors (shapes) are computed symbolically as well.
 #include <cmath>
 
-#include "graph/ops/detail/broadcast.h"
+#include "graph/ops/detail/binary.h"
+#include "graph/ops/detail/content.h"
 
 namespace sinter {
 
 using namespace detail;
 
-void infer_Equal(InferContext&);
 void infer_Pow(InferContext&);
 void infer_Where(InferContext&);
 
 namespace {
 
-using Content = std::optional<std::vector<Dim>>;
-
-/// int_values, and constants of bool as 0 and 1.
-Content content_of(const InferContext& ctx, i64 i) {
-  if (const Tensor* t = ctx.constant(i); t && t->dtype() == DType::boolean) {
-    if (t->rank() > 1 || t->size() > kMaxContent) return std::nullopt;
-    std::vector<Dim> values;
-    for (i64 v : t->as_ints()) values.emplace_back(v);
-    return values;
-  }
-  return ctx.int_values(i);
-}
-
-const Dim& pick(const std::vector<Dim>& values, size_t i) {
-  return values.size() == 1 ? values[0] : values[i];
-}
-
-/// Element-wise over contents of equal length or length 1.
-template <class Combine>
-Content combine(const std::vector<Content>& in, const Combine& element) {
-  size_t count = 1;
-  for (const Content& c : in) {
-    if (!c) return std::nullopt;
-    if (c->size() != 1) count = c->size();
-  }
-  for (const Content& c : in)
-    if (c->size() != 1 && c->size() != count) return std::nullopt;
-  std::vector<Dim> out;
-  for (size_t i = 0; i < count; ++i) out.push_back(element(i));
-  return out;
-}
-
-/// True when `d` is certainly at least zero: sizes are, and so are sums of their products.
-bool surely_not_negative(const Dim& d) {
-  if (const auto v = d.value()) return *v >= 0;
-  return d.is_known() && d.text().find('-') == std::string::npos;
-}
-
-Dim truncated_quotient(const Dim& a, const Dim& b) {
-  if (a.value() && b.value()) {
-    if (b.is(0) || b.is(-1)) return b.is(0) ? Dim::unknown() : Dim(0) - a;
-    return *a.value() / *b.value();
-  }
-  if (b.is(0)) return Dim::unknown();
-  const Dim q = floor_div(a, b);
-  if (same(q * b, a)) return q;
-  return surely_not_negative(a) && b.value() && *b.value() > 0 ? q : Dim::unknown();
-}
-
 void infer_arithmetic(InferContext& ctx, Dim (*element)(const Dim&, const Dim&)) {
   expect_number(ctx, 0);
   expect_same_type(ctx, 0, 1);
-  const auto shape = broadcast_shape(ctx, 0, 1);
-  Content content;
-  if (is_integer(ctx.input(0).dtype) && shape && shape->size() <= 1) {
-    const Content a = ctx.int_values(0), b = ctx.int_values(1);
-    content = combine({a, b}, [&](size_t i) { return element(pick(*a, i), pick(*b, i)); });
-  }
-  set_output(ctx, 0, ctx.input(0).dtype, shape, std::move(content));
-}
-
-template <class A, class B, class Out, class Element>
-void loop(const Tensor& a, const Tensor& b, Tensor& out, const Element& element) {
-  const A* x = a.data<A>().data();
-  const B* y = b.data<B>().data();
-  Out* z = out.mutable_data<Out>().data();
-  for_each_row<2>(out.dims(), {&a.dims(), &b.dims()},
-                  [&](i64 at, i64 count, const auto& offsets, const auto& steps) {
-                    const A* p = x + offsets[0];
-                    const B* q = y + offsets[1];
-                    for (i64 i = 0; i < count; ++i, p += steps[0], q += steps[1])
-                      z[at + i] = element(*p, *q);
-                  });
+  set_combined(ctx, ctx.input(0).dtype, 0, 1, element);
 }
 
 /// Division that truncates; the caller has ruled out a zero divisor among integers.
@@ -99,53 +32,23 @@ T divide(T a, T b) {
   return T(a / b);
 }
 
-void check_divisors(const EvalContext& ctx) {
-  if (!is_integer(ctx.in(1).dtype())) return;
-  for_number(ctx.in(1).dtype(), "Div", [&](auto zero) {
-    const auto values = ctx.in(1).data<decltype(zero)>();
-    const bool any = std::find(values.begin(), values.end(), zero) != values.end();
-    ctx.check(!any || ctx.in(0).size() == 0, "integer division by zero");
-  });
+/// The remainder with the sign of the dividend, zero divisors of integers ruled out.
+template <class T>
+T truncated_modulus(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>)
+    return std::fmod(a, b);
+  else if (std::is_signed_v<T> && b == T(-1))
+    return T(0);  // the least number % -1 overflows
+  else
+    return T(a % b);
 }
 
-template <class Operation>
-std::vector<Tensor> arithmetic(const EvalContext& ctx, const Operation& operation) {
-  Tensor out(ctx.in(0).dtype(), output_dims(ctx, info(operation.kOp).infer)[0]);
-  for_number(out.dtype(), info(operation.kOp).name, [&](auto t) {
-    using T = decltype(t);
-    loop<T, T, T>(ctx.in(0), ctx.in(1), out, operation);
-  });
-  return one(std::move(out));
+/// The remainder with the sign of the divisor; infer_Mod refuses floats.
+template <class T>
+T floored_modulus(T a, T b) {
+  const T r = truncated_modulus(a, b);
+  return r != T(0) && (r < T(0)) != (b < T(0)) ? T(r + b) : r;
 }
-
-struct Plus {
-  static constexpr Op kOp = Op::Add;
-  template <class T>
-  T operator()(T a, T b) const {
-    return add(a, b);
-  }
-};
-struct Minus {
-  static constexpr Op kOp = Op::Sub;
-  template <class T>
-  T operator()(T a, T b) const {
-    return subtract(a, b);
-  }
-};
-struct Times {
-  static constexpr Op kOp = Op::Mul;
-  template <class T>
-  T operator()(T a, T b) const {
-    return multiply(a, b);
-  }
-};
-struct Over {
-  static constexpr Op kOp = Op::Div;
-  template <class T>
-  T operator()(T a, T b) const {
-    return divide(a, b);
-  }
-};
 
 /// base^exponent for integers, wrapping; a negative exponent truncates 1/base^|exponent|.
 template <class T>
@@ -171,10 +74,7 @@ T power(T base, E exponent) {
     if (exponent == E(2)) return base * base;
   if constexpr (std::is_same_v<T, float> && std::is_same_v<E, float>)
     return std::pow(base, exponent);
-  const double wide = std::pow(double(base), double(exponent));
-  if constexpr (std::is_floating_point_v<T>) return T(wide);
-  // Out of range is undefined for a cast, so the ends of i64 stand in.
-  return wide >= 0x1p63 ? T(u64(1) << 63) : wide > -0x1p63 ? T(i64(wide)) : T(0);
+  return from_double<T>(std::pow(double(base), double(exponent)));
 }
 
 std::vector<Tensor> evaluate_power(const EvalContext& ctx) {
@@ -197,31 +97,24 @@ std::vector<Tensor> evaluate_power(const EvalContext& ctx) {
   return one(std::move(out));
 }
 
-std::vector<Tensor> evaluate_equal(const EvalContext& ctx) {
-  Tensor out(DType::boolean, output_dims(ctx, infer_Equal)[0]);
-  const auto run = [&](auto t) {
-    using T = decltype(t);
-    loop<T, T, bool>(ctx.in(0), ctx.in(1), out, [](T a, T b) { return a == b; });
-  };
-  if (ctx.in(0).dtype() == DType::boolean)
-    run(bool{});
-  else
-    for_number(ctx.in(0).dtype(), "Equal", run);
-  return one(std::move(out));
+Dim truncated_modulus_of(const Dim& a, const Dim& b) {
+  return is_never_negative(a) && is_never_negative(b) ? floor_mod(a, b) : Dim::unknown();
 }
 
 }  // namespace
 
-void infer_Add(InferContext& ctx) {
-  infer_arithmetic(ctx, [](const Dim& a, const Dim& b) { return a + b; });
-}
-void infer_Sub(InferContext& ctx) {
-  infer_arithmetic(ctx, [](const Dim& a, const Dim& b) { return a - b; });
-}
-void infer_Mul(InferContext& ctx) {
-  infer_arithmetic(ctx, [](const Dim& a, const Dim& b) { return a * b; });
-}
+void infer_Add(InferContext& ctx) { infer_arithmetic(ctx, sum); }
+void infer_Sub(InferContext& ctx) { infer_arithmetic(ctx, difference); }
+void infer_Mul(InferContext& ctx) { infer_arithmetic(ctx, product); }
 void infer_Div(InferContext& ctx) { infer_arithmetic(ctx, truncated_quotient); }
+
+void infer_Mod(InferContext& ctx) {
+  const DType type = ctx.input(0).dtype;
+  const bool fmod = ctx.attributes().integer("fmod", 0) != 0;
+  ctx.check(fmod || !is_float(type),
+            "input 0: expected an integer element type because fmod is 0, found ", name(type));
+  infer_arithmetic(ctx, fmod ? truncated_modulus_of : floor_mod);
+}
 
 void infer_Pow(InferContext& ctx) {
   expect_number(ctx, 0);
@@ -229,23 +122,11 @@ void infer_Pow(InferContext& ctx) {
   set_output(ctx, 0, ctx.input(0).dtype, broadcast_shape(ctx, 0, 1));
 }
 
-void infer_Equal(InferContext& ctx) {
-  const DType type = ctx.input(0).dtype;
-  ctx.check(is_number(type) || type == DType::boolean,
-            "input 0: expected a numeric or bool element type, found ", name(type));
+void infer_PRelu(InferContext& ctx) {
+  expect_number(ctx, 0);
   expect_same_type(ctx, 0, 1);
-  const auto shape = broadcast_shape(ctx, 0, 1);
-  Content content;
-  if (!is_float(type) && shape && shape->size() <= 1) {
-    const Content a = content_of(ctx, 0), b = content_of(ctx, 1);
-    content = combine({a, b}, [&](size_t i) -> Dim {
-      const Dim &x = pick(*a, i), &y = pick(*b, i);
-      if (same(x, y)) return 1;
-      const bool above = surely_not_negative(x - y - Dim(1));
-      return above || surely_not_negative(y - x - Dim(1)) ? Dim(0) : Dim::unknown();
-    });
-  }
-  set_output(ctx, 0, DType::boolean, shape, std::move(content));
+  if (ctx.shape(0)) expect_broadcast_to(ctx, 1, *ctx.shape(0));
+  set_output(ctx, 0, ctx.input(0).dtype, ctx.input(0).shape);
 }
 
 void infer_Where(InferContext& ctx) {
@@ -265,24 +146,37 @@ void infer_Where(InferContext& ctx) {
   set_output(ctx, 0, ctx.input(1).dtype, shape, std::move(content));
 }
 
-std::vector<Tensor> evaluate_Add(const EvalContext& ctx) {
-  return through_float(ctx, [](const EvalContext& c) { return arithmetic(c, Plus{}); });
-}
-std::vector<Tensor> evaluate_Sub(const EvalContext& ctx) {
-  return through_float(ctx, [](const EvalContext& c) { return arithmetic(c, Minus{}); });
-}
-std::vector<Tensor> evaluate_Mul(const EvalContext& ctx) {
-  return through_float(ctx, [](const EvalContext& c) { return arithmetic(c, Times{}); });
-}
+// evaluate_<op>: out = element(a, b) in the operands' type.
+#define SINTER_ARITHMETIC(op, element)                                          \
+  std::vector<Tensor> evaluate_##op(const EvalContext& ctx) {                   \
+    return through_float(ctx, [](const EvalContext& c) {                        \
+      return arithmetic(c, infer_##op, [](auto a, auto b) { return element; }); \
+    });                                                                         \
+  }
+SINTER_ARITHMETIC(Add, add(a, b))
+SINTER_ARITHMETIC(Sub, subtract(a, b))
+SINTER_ARITHMETIC(Mul, multiply(a, b))
+SINTER_ARITHMETIC(PRelu, a < 0 ? multiply(a, b) : a)
+#undef SINTER_ARITHMETIC
+
 std::vector<Tensor> evaluate_Div(const EvalContext& ctx) {
   check_divisors(ctx);
-  return through_float(ctx, [](const EvalContext& c) { return arithmetic(c, Over{}); });
+  return through_float(ctx, [](const EvalContext& c) {
+    return arithmetic(c, infer_Div, [](auto a, auto b) { return divide(a, b); });
+  });
 }
+
+std::vector<Tensor> evaluate_Mod(const EvalContext& ctx) {
+  check_divisors(ctx);
+  return through_float(ctx, [](const EvalContext& c) {
+    if (c.attributes.integer("fmod", 0) != 0)
+      return arithmetic(c, infer_Mod, [](auto a, auto b) { return truncated_modulus(a, b); });
+    return arithmetic(c, infer_Mod, [](auto a, auto b) { return floored_modulus(a, b); });
+  });
+}
+
 std::vector<Tensor> evaluate_Pow(const EvalContext& ctx) {
   return through_float(ctx, evaluate_power);
-}
-std::vector<Tensor> evaluate_Equal(const EvalContext& ctx) {
-  return through_float(ctx, evaluate_equal);
 }
 
 std::vector<Tensor> evaluate_Where(const EvalContext& ctx) {

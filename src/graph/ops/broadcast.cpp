@@ -4,6 +4,11 @@
 namespace sinter::detail {
 namespace {
 
+/// `b` is never above `a` and, sizes not being empty, at least 1: then the result is `a`.
+bool surely_wins(const Dim& a, const Dim& b) {
+  return is_less(a, b) == false && range_of(b, 1).low >= 1;
+}
+
 Dim broadcast_dim(const InferContext& ctx, const Dim& a, const Dim& b, const Shape& sa,
                   const Shape& sb) {
   if (same(a, b) || b.is(1)) return a;
@@ -13,7 +18,8 @@ Dim broadcast_dim(const InferContext& ctx, const Dim& a, const Dim& b, const Sha
             " do not broadcast");
   if (a_number) return a;  // b is this number or 1
   if (b_number) return b;
-  return Dim::unknown();
+  if (surely_wins(a, b)) return a;
+  return surely_wins(b, a) ? b : Dim::unknown();
 }
 
 }  // namespace
@@ -35,6 +41,18 @@ std::optional<Shape> broadcast_shape(const InferContext& ctx, i64 first, i64 las
     result = i == first ? *ctx.shape(i) : broadcast_shapes(ctx, result, *ctx.shape(i));
   }
   return result;
+}
+
+void expect_broadcast_to(const InferContext& ctx, i64 i, const Shape& seen, const Shape& x) {
+  const Shape both = broadcast_shapes(ctx, x, seen);
+  bool fits = both.size() == x.size();
+  for (size_t d = 0; fits && d < x.size(); ++d) fits = !differ(x[d], both[d]);
+  ctx.check(fits, "input ", i, ": shape ", to_text(seen), " does not broadcast to the input's ",
+            to_text(x));
+}
+
+void expect_broadcast_to(const InferContext& ctx, i64 i, const Shape& x) {
+  if (ctx.shape(i)) expect_broadcast_to(ctx, i, *ctx.shape(i), x);
 }
 
 }  // namespace sinter::detail

@@ -3,6 +3,8 @@
 
 #include <limits>
 
+#include "graph/ops/detail/types.h"
+
 namespace sinter::detail {
 namespace {
 
@@ -20,20 +22,26 @@ bool is_half(DType type) { return type == DType::f16 || type == DType::bf16; }
 
 }  // namespace
 
-std::vector<Dims> output_dims(const EvalContext& ctx, Infer infer) {
+std::vector<ValueType> output_types(const EvalContext& ctx, Infer infer) {
   std::vector<ValueType> in(ctx.inputs.size()), out(static_cast<size_t>(ctx.outputs));
   for (size_t i = 0; i < in.size(); ++i)
-    if (ctx.inputs[i] != nullptr)
-      in[i] = {ctx.inputs[i]->dtype(), to_shape(ctx.inputs[i]->dims()), std::nullopt};
+    if (ctx.inputs[i] != nullptr) in[i] = type_of(*ctx.inputs[i]);
   InferContext context(ctx.node, ctx.attributes, in, ctx.inputs, out);
   infer(context);
+  return out;
+}
+
+void check_output_size(const EvalContext& ctx, const Dims& dims) {
+  require(element_count(dims) <= kMaxElements, ErrorKind::unsupported, ctx.node,
+          ": expected an output of at most 2^33 elements, found ", to_text(dims));
+}
+
+std::vector<Dims> output_dims(const EvalContext& ctx, Infer infer) {
   std::vector<Dims> dims;
-  for (const ValueType& type : out) {
+  for (const ValueType& type : output_types(ctx, infer)) {
     const auto known = type.shape ? static_dims(*type.shape) : std::nullopt;
     ctx.check(known.has_value(), "the output shape cannot be told from the inputs");
-    const i64 count = element_count(*known);
-    require(count <= kMaxElements, ErrorKind::unsupported, ctx.node,
-            ": expected an output of at most 2^33 elements, found ", to_text(*known));
+    check_output_size(ctx, *known);
     dims.push_back(*known);
   }
   return dims;
@@ -82,6 +90,18 @@ void expect_same_type(const InferContext& ctx, i64 first, i64 last) {
               name(ctx.input(i).dtype));
 }
 
+void expect_vector(const InferContext& ctx, i64 i, const Dim& size) {
+  const Shape* p = ctx.shape(i);
+  ctx.check(!p || (p->size() == 1 && !differ(p->at(0), size)), "input ", i, ": expected [",
+            size.text(), "], found ", p ? to_text(*p) : "");
+}
+
+void expect_single(const InferContext& ctx, i64 i) {
+  const Shape* p = ctx.shape(i);
+  ctx.check(!p || !differ(element_count(*p), Dim(1)), "input ", i,
+            ": expected one element, found shape ", p ? to_text(*p) : "");
+}
+
 void set_output(InferContext& ctx, i64 i, DType dtype, std::optional<Shape> shape,
                 std::optional<std::vector<Dim>> content) {
   const bool small = !shape || std::ssize(*shape) <= 1;
@@ -91,6 +111,14 @@ void set_output(InferContext& ctx, i64 i, DType dtype, std::optional<Shape> shap
     for (Dim& d : *content)
       if (d.value() && !fits(dtype, *d.value())) d = Dim::unknown();
   ctx.output(i) = {dtype, std::move(shape), std::move(content)};
+}
+
+DType type_attribute(const InferContext& ctx, std::string_view attribute, DType absent) {
+  const i64 code = ctx.attributes().integer(attribute, i64(absent));
+  const bool is_known = code > 0 && code < i64(DType::sequence) && name(DType(code)) != "unknown";
+  require(is_known, ErrorKind::unsupported, ctx.node(), ": ", attribute, ": element type number ",
+          code, " is not supported");
+  return DType(code);
 }
 
 std::optional<std::vector<i64>> static_values(const InferContext& ctx, i64 input) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Constant, ConstantOfShape, Cast.
+// Constant and ConstantOfShape.
 #include "graph/ops/detail/mover.h"
 
 namespace sinter {
@@ -8,25 +8,14 @@ using namespace detail;
 
 void infer_Constant(InferContext&);
 void infer_ConstantOfShape(InferContext&);
-void infer_Cast(InferContext&);
 
 namespace {
 
-/// Integer content of a small tensor; a float one has its values truncated, as a Cast does.
 std::optional<std::vector<Dim>> content_of(const Tensor& t) {
-  if (t.dtype() == DType::string || t.rank() > 1 || t.size() > kMaxContent) return std::nullopt;
+  if (!is_integer(t.dtype()) || t.rank() > 1 || t.size() > kMaxContent) return std::nullopt;
   std::vector<Dim> values;
   for (i64 v : t.as_ints()) values.emplace_back(v);
   return values;
-}
-
-DType target_type(const InferContext& ctx) {
-  ctx.check(ctx.attributes().has("to"), "to is required");
-  const i64 code = ctx.attributes().integer("to", 0);
-  const bool known = code > 0 && code < 256 && name(DType(code)) != "unknown";
-  require(known, ErrorKind::unsupported, ctx.node(), ": to: element type number ", code,
-          " is not supported");
-  return DType(code);
 }
 
 }  // namespace
@@ -34,8 +23,7 @@ DType target_type(const InferContext& ctx) {
 void infer_Constant(InferContext& ctx) {
   const TensorPtr value = ctx.attributes().tensor("value");
   ctx.check(value != nullptr, "value is required");
-  set_output(ctx, 0, value->dtype(), to_shape(value->dims()),
-             is_integer(value->dtype()) ? content_of(*value) : std::nullopt);
+  set_output(ctx, 0, value->dtype(), to_shape(value->dims()), content_of(*value));
 }
 
 void infer_ConstantOfShape(InferContext& ctx) {
@@ -63,15 +51,6 @@ void infer_ConstantOfShape(InferContext& ctx) {
   set_output(ctx, 0, type, std::move(out), std::move(content));
 }
 
-void infer_Cast(InferContext& ctx) {
-  const DType to = target_type(ctx);
-  std::optional<std::vector<Dim>> content = ctx.input(0).dims;
-  if (const Tensor* t = ctx.constant(0)) content = content_of(*t);
-  if (content && to == DType::boolean)
-    for (Dim& d : *content) d = d.value() ? Dim(i64(!d.is(0))) : Dim::unknown();
-  set_output(ctx, 0, to, ctx.input(0).shape, std::move(content));
-}
-
 std::vector<Tensor> evaluate_Constant(const EvalContext& ctx) {
   output_dims(ctx, infer_Constant);
   return one(ctx.attributes.tensor("value")->clone());
@@ -83,15 +62,6 @@ std::vector<Tensor> evaluate_ConstantOfShape(const EvalContext& ctx) {
   Tensor out(value ? value->dtype() : DType::f32, dims);
   if (value) Mover(*value, out).row(0, 0, 0, out.size());
   return one(std::move(out));
-}
-
-std::vector<Tensor> evaluate_Cast(const EvalContext& ctx) {
-  output_dims(ctx, infer_Cast);
-  const DType from = ctx.in(0).dtype(), to = DType(ctx.attributes.integer("to", 0));
-  if (from == to) return one(ctx.in(0).clone());
-  require(from != DType::string && to != DType::string, ErrorKind::unsupported, ctx.node,
-          ": conversion from ", name(from), " to ", name(to), " is not supported");
-  return one(convert(ctx.in(0), to));
 }
 
 }  // namespace sinter

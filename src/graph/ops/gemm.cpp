@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // MatMul and Gemm: sums over k in ascending order, one accumulator per output element.
 #include "graph/ops/detail/mover.h"
+#include "graph/ops/detail/products.h"
 
 namespace sinter {
 
@@ -18,9 +19,10 @@ void expect_matrix_type(const InferContext& ctx) {
             "input 0: expected a float or 32- or 64-bit integer element type, found ", name(type));
 }
 
-void check_inner(const InferContext& ctx, const Dim& a, const Dim& b) {
-  ctx.check(!a.value() || !b.value() || same(a, b), "inner sizes differ: ", a.text(), " and ",
-            b.text(), " (shapes ", to_text(*ctx.shape(0)), " and ", to_text(*ctx.shape(1)), ")");
+void check_inner(const InferContext& ctx, const Dim& a, const Dim& b, const Shape& shape_a,
+                 const Shape& shape_b) {
+  ctx.check(!differ(a, b), "inner sizes differ: ", a.text(), " and ", b.text(), " (shapes ",
+            to_text(shape_a), " and ", to_text(shape_b), ")");
 }
 
 /// A matrix in memory: element (row, column) is data[row * row_step + column * column_step].
@@ -81,16 +83,30 @@ std::vector<Tensor> gemm(const EvalContext& ctx) {
   return one(std::move(out));
 }
 
-std::vector<Tensor> matmul(const EvalContext& ctx) {
-  const Tensor &a = ctx.in(0), &b = ctx.in(1);
-  Tensor out(a.dtype(), output_dims(ctx, infer_MatMul)[0]);
+}  // namespace
+
+std::optional<Shape> detail::matmul_shape(const InferContext& ctx, i64 left, i64 right) {
+  const Shape *a = ctx.shape(left), *b = ctx.shape(right);
+  ctx.check((!a || !a->empty()) && (!b || !b->empty()), "expected rank 1 or more, found a scalar");
+  if (!a || !b) return std::nullopt;
+  const bool a_vector = a->size() == 1, b_vector = b->size() == 1;
+  check_inner(ctx, a->back(), b_vector ? b->at(0) : b->at(b->size() - 2), *a, *b);
+  Shape out = broadcast_shapes(ctx, Shape(a->begin(), a->end() - (a_vector ? 1 : 2)),
+                               Shape(b->begin(), b->end() - (b_vector ? 1 : 2)));
+  if (!a_vector) out.push_back(a->at(a->size() - 2));
+  if (!b_vector) out.push_back(b->back());
+  return out;
+}
+
+Tensor detail::matmul(const Tensor& a, const Tensor& b, const Dims& dims) {
+  Tensor out(a.dtype(), dims);
   const bool a_vector = a.rank() == 1, b_vector = b.rank() == 1;
   const i64 rows = a_vector ? 1 : a.dim(a.rank() - 2), inner = a.dim(a.rank() - 1);
   const i64 columns = b_vector ? 1 : b.dim(b.rank() - 1);
   // The leading axes broadcast; one step there is one matrix.
   const Dims a_batch(a.dims().begin(), a.dims().end() - (a_vector ? 1 : 2));
   const Dims b_batch(b.dims().begin(), b.dims().end() - (b_vector ? 1 : 2));
-  const Dims batch(out.dims().begin(), out.dims().end() - (a_vector ? 0 : 1) - (b_vector ? 0 : 1));
+  const Dims batch(dims.begin(), dims.end() - (a_vector ? 0 : 1) - (b_vector ? 0 : 1));
   for_number(a.dtype(), "MatMul", [&](auto t) {
     using T = decltype(t);
     const T *x = a.data<T>().data(), *w = b.data<T>().data();
@@ -105,10 +121,8 @@ std::vector<Tensor> matmul(const EvalContext& ctx) {
                       }
                     });
   });
-  return one(std::move(out));
+  return out;
 }
-
-}  // namespace
 
 void infer_Gemm(InferContext& ctx) {
   expect_matrix_type(ctx);
@@ -118,7 +132,7 @@ void infer_Gemm(InferContext& ctx) {
   ctx.check(!b || b->size() == 2, "input 1: expected rank 2, found ", b ? to_text(*b) : "");
   const size_t turn_a = ctx.attributes().integer("transA", 0) != 0;
   const size_t turn_b = ctx.attributes().integer("transB", 0) != 0;
-  if (a && b) check_inner(ctx, a->at(1 - turn_a), b->at(turn_b));
+  if (a && b) check_inner(ctx, a->at(1 - turn_a), b->at(turn_b), *a, *b);
   Shape out = {a ? a->at(turn_a) : Dim::unknown(), b ? b->at(1 - turn_b) : Dim::unknown()};
   if (c) {
     const Shape both = broadcast_shapes(ctx, out, *c);
@@ -133,19 +147,14 @@ void infer_Gemm(InferContext& ctx) {
 void infer_MatMul(InferContext& ctx) {
   expect_matrix_type(ctx);
   expect_same_type(ctx, 0, 1);
-  const Shape *a = ctx.shape(0), *b = ctx.shape(1);
-  ctx.check((!a || !a->empty()) && (!b || !b->empty()), "expected rank 1 or more, found a scalar");
-  if (!a || !b) return set_output(ctx, 0, ctx.input(0).dtype, std::nullopt);
-  const bool a_vector = a->size() == 1, b_vector = b->size() == 1;
-  check_inner(ctx, a->back(), b_vector ? b->at(0) : b->at(b->size() - 2));
-  Shape out = broadcast_shapes(ctx, Shape(a->begin(), a->end() - (a_vector ? 1 : 2)),
-                               Shape(b->begin(), b->end() - (b_vector ? 1 : 2)));
-  if (!a_vector) out.push_back(a->at(a->size() - 2));
-  if (!b_vector) out.push_back(b->back());
-  set_output(ctx, 0, ctx.input(0).dtype, std::move(out));
+  set_output(ctx, 0, ctx.input(0).dtype, matmul_shape(ctx, 0, 1));
 }
 
 std::vector<Tensor> evaluate_Gemm(const EvalContext& ctx) { return through_float(ctx, gemm); }
-std::vector<Tensor> evaluate_MatMul(const EvalContext& ctx) { return through_float(ctx, matmul); }
+std::vector<Tensor> evaluate_MatMul(const EvalContext& ctx) {
+  return through_float(ctx, [](const EvalContext& c) {
+    return one(matmul(c.in(0), c.in(1), output_dims(c, infer_MatMul)[0]));
+  });
+}
 
 }  // namespace sinter

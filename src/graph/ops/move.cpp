@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transpose, Concat, Split, Gather, Pad: elements of any type change their place. (Slice has a file
-// of its own.)
+// Transpose, Concat, Split, Tile: elements of any type change their place.
 #include "graph/ops/detail/mover.h"
 
 namespace sinter {
@@ -10,8 +9,7 @@ using namespace detail;
 void infer_Transpose(InferContext&);
 void infer_Concat(InferContext&);
 void infer_Split(InferContext&);
-void infer_Gather(InferContext&);
-void infer_Pad(InferContext&);
+void infer_Tile(InferContext&);
 
 namespace {
 
@@ -31,17 +29,11 @@ std::optional<std::vector<Dim>> content_or_unknown(const InferContext& ctx, i64 
   return std::vector<Dim>(size_t(*s->at(0).value()));
 }
 
-/// Product of the sizes before and after an axis.
-i64 outer_size(const Dims& dims, i64 axis) {
-  return element_count(std::span(dims).first(size_t(axis)));
-}
-i64 inner_size(const Dims& dims, i64 axis) {
-  return element_count(std::span(dims).subspan(size_t(axis) + 1));
-}
-
 /// Output sizes along the axis that Split cuts, or nothing when they are unknown.
 std::optional<std::vector<Dim>> split_sizes(const InferContext& ctx, const Dim& whole) {
   const i64 parts = ctx.output_count();
+  const i64 wanted = ctx.attributes().integer("num_outputs", parts);
+  ctx.check(wanted == parts, "num_outputs: expected ", parts, ", found ", wanted);
   if (ctx.has(1)) {
     ctx.check(ctx.input(1).dtype == DType::i64, "input 1: expected element type i64, found ",
               name(ctx.input(1).dtype));
@@ -66,41 +58,21 @@ std::optional<std::vector<Dim>> split_sizes(const InferContext& ctx, const Dim& 
   return sizes;
 }
 
-constexpr i64 kMaxPad = i64(1) << 40;
-
-enum class PadMode { constant, reflect, edge };
-
-PadMode read_pad_mode(std::string_view node, const Attributes& attributes) {
-  const std::string mode = attributes.text("mode", "constant");
-  if (mode == "reflect") return PadMode::reflect;
-  if (mode == "edge") return PadMode::edge;
-  require(mode == "constant", ErrorKind::bad_input, node,
-          ": mode: expected constant, reflect or edge, found ", mode);
-  return PadMode::constant;
-}
-
-/// For each output index of one axis the input index it reads, -1 for the constant. What negative
-/// pads cut off is not reflected or repeated.
-std::vector<i64> pad_sources(const EvalContext& ctx, PadMode mode, i64 size, i64 begin, i64 end) {
-  const i64 first = std::max<i64>(-begin, 0), length = size - first - std::max<i64>(-end, 0);
-  std::vector<i64> sources;
-  const i64 count = size + begin + end;
-  ctx.check(mode == PadMode::constant || length > 0 || count == 0,
-            "cannot reflect or repeat an empty axis");
-  for (i64 o = 0; o < count; ++o) {
-    i64 i = o - begin - first;  // position in the kept part
-    if (i < 0 || i >= length) {
-      if (mode == PadMode::constant) i = -1 - first;
-      if (mode == PadMode::edge) i = i < 0 ? 0 : length - 1;
-      if (mode == PadMode::reflect) {
-        const i64 period = std::max<i64>(2 * (length - 1), 1);
-        i = ((i % period) + period) % period;
-        if (i >= length) i = period - i;
-      }
-    }
-    sources.push_back(i + first);
-  }
-  return sources;
+Tensor tile(const EvalContext& ctx, const Dims& dims) {
+  const Tensor& x = ctx.in(0);
+  Tensor out(x.dtype(), dims);
+  if (out.size() == 0) return out;
+  const std::vector<i64> steps = dense_steps(x.dims());
+  const Mover mover(x, out);
+  const i64 run = x.rank() > 0 ? x.dim(x.rank() - 1) : 1;
+  Dims rows = dims;
+  if (x.rank() > 0) rows.back() /= run;
+  for_each_position(rows, [&](i64 i, const Dims& at) {
+    i64 from = 0;
+    for (i64 a = 0; a + 1 < x.rank(); ++a) from += at[size_t(a)] % x.dim(a) * steps[size_t(a)];
+    mover.row(i * run, from, 1, run);
+  });
+  return out;
 }
 
 }  // namespace
@@ -183,61 +155,22 @@ void infer_Split(InferContext& ctx) {
   }
 }
 
-void infer_Gather(InferContext& ctx) {
-  expect_index(ctx, 1);
-  const Shape *x = ctx.shape(0), *indices = ctx.shape(1);
-  if (!x) return set_output(ctx, 0, ctx.input(0).dtype, std::nullopt);
-  ctx.check(!x->empty(), "input 0: expected rank 1 or more, found a scalar");
-  const i64 axis = normalize_axis(ctx, ctx.attributes().integer("axis", 0), std::ssize(*x));
-  if (const auto values = static_values(ctx, 1); values && x->at(size_t(axis)).value()) {
-    const i64 size = *x->at(size_t(axis)).value();
-    for (i64 v : *values)
-      ctx.check(v >= -size && v < size, "expected indices from ", -size, " to ", size - 1,
-                ", found ", v);
-  }
-  if (!indices) return set_output(ctx, 0, ctx.input(0).dtype, std::nullopt);
-  Shape out(x->begin(), x->begin() + axis);
-  out.insert(out.end(), indices->begin(), indices->end());
-  out.insert(out.end(), x->begin() + axis + 1, x->end());
-  std::optional<std::vector<Dim>> content;
-  const auto from = ctx.int_values(0), at = ctx.int_values(1);
-  if (from && at && x->size() == 1) {
-    content.emplace();
-    for (const Dim& d : *at) {
-      const auto v = d.value();
-      const i64 i = v ? (*v < 0 ? *v + std::ssize(*from) : *v) : -1;
-      content->push_back(i >= 0 && i < std::ssize(*from) ? from->at(size_t(i)) : Dim::unknown());
-    }
-  }
-  set_output(ctx, 0, ctx.input(0).dtype, std::move(out), std::move(content));
-}
-
-void infer_Pad(InferContext& ctx) {
-  const DType type = ctx.input(0).dtype;
-  read_pad_mode(ctx.node(), ctx.attributes());
-  ctx.check(ctx.input(1).dtype == DType::i64, "input 1: expected pads of element type i64, found ",
+void infer_Tile(InferContext& ctx) {
+  ctx.check(ctx.input(1).dtype == DType::i64, "input 1: expected element type i64, found ",
             name(ctx.input(1).dtype));
-  ctx.check(!ctx.has(2) || ctx.input(2).dtype == type, "input 2: expected element type ",
-            name(type), " of input 0, found ", name(ctx.has(2) ? ctx.input(2).dtype : type));
-  if (const Shape* constant = ctx.shape(2))
-    ctx.check(!element_count(*constant).value() || element_count(*constant).is(1),
-              "input 2: expected one element, found ", to_text(*constant));
-  const Shape* x = ctx.shape(0);
-  if (!x) return set_output(ctx, 0, type, std::nullopt);
+  const Shape *x = ctx.shape(0), *r = ctx.shape(1);
+  ctx.check(!r || r->size() == 1, "input 1: expected rank 1, found ", r ? to_text(*r) : "");
+  ctx.check(!x || !r || may_equal(r->at(0), Dim(std::ssize(*x))), "expected one repeat an axis of ",
+            x ? to_text(*x) : "", ", found ", r ? to_text(*r) : "");
+  const auto repeats = ctx.int_values(1);
+  if (!x) return set_output(ctx, 0, ctx.input(0).dtype, std::nullopt);
   Shape out(x->size());
-  if (const auto pads = ctx.int_values(1)) {
-    ctx.check(pads->size() == 2 * x->size(), "expected ", 2 * x->size(), " pads, found ",
-              to_text(*pads));
-    for (const Dim& d : *pads)
-      ctx.check(!d.value() || (*d.value() >= -kMaxPad && *d.value() <= kMaxPad),
-                "expected pads of at most 2^40, found ", d.text());
-    for (size_t a = 0; a < x->size(); ++a) {
-      out[a] = x->at(a) + pads->at(a) + pads->at(a + x->size());
-      ctx.check(!out[a].value() || *out[a].value() >= 0, "pads ", to_text(*pads), " cut ",
-                to_text(*x), " below zero at axis ", a);
-    }
+  for (size_t a = 0; repeats && a < x->size(); ++a) {
+    ctx.check(!repeats->at(a).value() || *repeats->at(a).value() >= 0,
+              "expected repeats of 0 or more, found ", to_text(*repeats));
+    out[a] = x->at(a) * repeats->at(a);
   }
-  set_output(ctx, 0, type, std::move(out));
+  set_moved(ctx, {0}, tile, std::move(out));
 }
 
 std::vector<Tensor> evaluate_Transpose(const EvalContext& ctx) {
@@ -264,6 +197,8 @@ std::vector<Tensor> evaluate_Concat(const EvalContext& ctx) {
   return one(std::move(out));
 }
 
+std::vector<Tensor> evaluate_Tile(const EvalContext& ctx) { return moved(ctx, infer_Tile, tile); }
+
 std::vector<Tensor> evaluate_Split(const EvalContext& ctx) {
   const Tensor& x = ctx.in(0);
   const std::vector<Dims> dims = output_dims(ctx, infer_Split);
@@ -277,56 +212,6 @@ std::vector<Tensor> evaluate_Split(const EvalContext& ctx) {
     first += d[size_t(axis)];
   }
   return parts;
-}
-
-std::vector<Tensor> evaluate_Gather(const EvalContext& ctx) {
-  const Tensor& x = ctx.in(0);
-  Tensor out(x.dtype(), output_dims(ctx, infer_Gather)[0]);
-  const i64 axis = normalize_axis(ctx, ctx.attributes.integer("axis", 0), x.rank());
-  const i64 outer = outer_size(x.dims(), axis), inner = inner_size(x.dims(), axis);
-  const i64 size = x.dim(axis);
-  std::vector<i64> indices = ctx.in(1).as_ints();
-  for (i64& i : indices) {
-    ctx.check(i >= -size && i < size, "expected indices from ", -size, " to ", size - 1, ", found ",
-              i);
-    if (i < 0) i += size;
-  }
-  const Mover mover(x, out);
-  i64 at = 0;
-  for (i64 o = 0; o < outer; ++o)
-    for (i64 i : indices) {
-      mover.row(at, (o * size + i) * inner, 1, inner);
-      at += inner;
-    }
-  return one(std::move(out));
-}
-
-std::vector<Tensor> evaluate_Pad(const EvalContext& ctx) {
-  const Tensor& x = ctx.in(0);
-  Tensor out(x.dtype(), output_dims(ctx, infer_Pad)[0]);
-  const PadMode mode = read_pad_mode(ctx.node, ctx.attributes);
-  if (mode == PadMode::constant && ctx.has(2)) Mover(ctx.in(2), out).row(0, 0, 0, out.size());
-  if (out.size() == 0) return one(std::move(out));
-  const std::vector<i64> pads = ctx.in(1).as_ints(), steps = dense_steps(x.dims());
-  std::vector<std::vector<i64>> sources;
-  for (i64 a = 0; a < x.rank(); ++a)
-    sources.push_back(
-        pad_sources(ctx, mode, x.dim(a), pads[size_t(a)], pads[size_t(a + x.rank())]));
-  const Mover mover(x, out);
-  std::vector<i64> at(sources.size(), 0);
-  for (i64 o = 0; o < out.size(); ++o) {
-    i64 from = 0;
-    bool inside = true;
-    for (size_t a = 0; a < at.size(); ++a) {
-      const i64 source = sources[a][size_t(at[a])];
-      inside = inside && source >= 0;
-      from += source * steps[a];
-    }
-    if (inside) mover.row(o, from, 1, 1);
-    for (i64 a = std::ssize(at) - 1; a >= 0 && ++at[size_t(a)] == out.dim(a); --a)
-      at[size_t(a)] = 0;
-  }
-  return one(std::move(out));
 }
 
 }  // namespace sinter

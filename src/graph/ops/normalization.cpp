@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// BatchNormalization in inference, and the two fused forms of domain "sinter":
+// BatchNormalization, and the two fused forms of domain "sinter":
 //   BatchNormalization   y = (x - mean) * (scale / sqrt(var + epsilon)) + bias
+//                        training: mean and var are the batch's own, and two more outputs are
+//                        running = running * momentum + batch * (1 - momentum)
 //   ChannelQuadratic     y = (a*x + b)*x + c
 //   ChannelAffine        y = s*x + t
 // The fused forms broadcast their parameters to x and never enlarge it.
 #include <cmath>
 
 #include "graph/ops/detail/broadcast.h"
+#include "graph/ops/detail/lines.h"
 
 namespace sinter {
 
@@ -24,40 +27,71 @@ void infer_channelwise(InferContext& ctx) {
   const i64 last = ctx.input_count() - 1;
   expect_same_type(ctx, 0, last);
   if (const Shape* x = ctx.shape(0))
-    for (i64 i = 1; i <= last; ++i) {
-      if (!ctx.shape(i)) continue;
-      const Shape both = broadcast_shapes(ctx, *x, *ctx.shape(i));
-      bool fits = both.size() == x->size();
-      for (size_t d = 0; fits && d < x->size(); ++d)
-        fits = !x->at(d).value() || !both[d].value() || same(x->at(d), both[d]);
-      ctx.check(fits, "input ", i, ": shape ", to_text(*ctx.shape(i)),
-                " does not broadcast to the input's ", to_text(*x));
-    }
+    for (i64 i = 1; i <= last; ++i) expect_broadcast_to(ctx, i, *x);
   set_output(ctx, 0, ctx.input(0).dtype, ctx.input(0).shape);
+}
+
+/// Calls body(channel, first element, elements) for every channel plane of x.
+template <class Body>
+void for_each_plane(const Tensor& x, const Body& body) {
+  const i64 channels = x.rank() > 1 ? x.dim(1) : 1, plane = elements_from(x.dims(), 2);
+  for (i64 row = 0; plane > 0 && row < x.size() / plane; ++row)
+    body(size_t(row % channels), row * plane, plane);
+}
+
+/// Mean and variance of every channel over batch and plane.
+template <class T>
+void measure(const Tensor& x, std::span<T> mean, std::span<T> variance) {
+  const T* from = x.data<T>().data();
+  const T count = T(mean.empty() ? 0 : x.size() / std::ssize(mean));
+  for_each_plane(x, [&](size_t c, i64 first, i64 plane) {
+    for (i64 i = first; i < first + plane; ++i) mean[c] += from[i];
+  });
+  for (T& m : mean) m /= count;
+  for_each_plane(x, [&](size_t c, i64 first, i64 plane) {
+    for (i64 i = first; i < first + plane; ++i)
+      variance[c] += (from[i] - mean[c]) * (from[i] - mean[c]);
+  });
+  for (T& v : variance) v /= count;
+}
+
+/// p: scale, bias, mean, variance, all in the type of x.
+template <class T>
+void apply_batch_normalization(const Tensor& x, const std::vector<Tensor>& p, float epsilon,
+                               Tensor& out) {
+  const T* from = x.data<T>().data();
+  T* to = out.mutable_data<T>().data();
+  for_each_plane(x, [&](size_t c, i64 first, i64 plane) {
+    const T mean = p[2].data<T>()[c], bias = p[1].data<T>()[c];
+    const T factor = p[0].data<T>()[c] / std::sqrt(p[3].data<T>()[c] + T(epsilon));
+    for (i64 i = first; i < first + plane; ++i) to[i] = (from[i] - mean) * factor + bias;
+  });
 }
 
 std::vector<Tensor> batch_normalization(const EvalContext& ctx) {
   const Tensor& x = ctx.in(0);
-  Tensor out(x.dtype(), output_dims(ctx, infer_BatchNormalization)[0]);
-  const float epsilon = ctx.attributes.real("epsilon", 1e-5f);
-  const i64 channels = x.rank() > 1 ? x.dim(1) : 1;
-  i64 plane = 1;
-  for (i64 a = 2; a < x.rank(); ++a) plane *= x.dim(a);
+  std::vector<Tensor> all = one(Tensor(x.dtype(), output_dims(ctx, infer_BatchNormalization)[0]));
   std::vector<Tensor> parameters;  // scale, bias, mean, variance in the type of x
   for (i64 i = 1; i <= 4; ++i) parameters.push_back(convert(ctx.in(i), x.dtype()));
   for_float(x.dtype(), "BatchNormalization", [&](auto t) {
     using T = decltype(t);
-    const T* from = x.data<T>().data();
-    T* to = out.template mutable_data<T>().data();
-    for (i64 row = 0; plane > 0 && row < x.size() / plane; ++row) {
-      const size_t c = size_t(row % channels);
-      const T mean = parameters[2].data<T>()[c], bias = parameters[1].data<T>()[c];
-      const T factor =
-          parameters[0].data<T>()[c] / std::sqrt(parameters[3].data<T>()[c] + T(epsilon));
-      for (i64 i = 0; i < plane; ++i, ++from, ++to) *to = (*from - mean) * factor + bias;
+    const T momentum = T(ctx.attributes.real("momentum", 0.9f));
+    if (ctx.attributes.integer("training_mode", 0) != 0) {
+      Tensor mean(x.dtype(), parameters[2].dims()), variance(x.dtype(), parameters[3].dims());
+      measure<T>(x, mean.mutable_data<T>(), variance.mutable_data<T>());
+      std::swap(parameters[2], mean);  // what is swapped out are the running statistics
+      std::swap(parameters[3], variance);
+      for (i64 i = 1; i < ctx.outputs; ++i) {
+        Tensor running = (i == 1 ? mean : variance).clone();
+        const std::span<T> r = running.mutable_data<T>();
+        const auto batch = parameters[size_t(i + 1)].data<T>();
+        for (size_t c = 0; c < r.size(); ++c) r[c] = r[c] * momentum + batch[c] * (T(1) - momentum);
+        all.push_back(convert(running, ctx.in(i + 2).dtype()));
+      }
     }
+    apply_batch_normalization<T>(x, parameters, ctx.attributes.real("epsilon", 1e-5f), all[0]);
   });
-  return one(std::move(out));
+  return all;
 }
 
 std::vector<Tensor> channel_quadratic(const EvalContext& ctx) {
@@ -100,21 +134,18 @@ std::vector<Tensor> channel_affine(const EvalContext& ctx) {
 
 void infer_BatchNormalization(InferContext& ctx) {
   for (i64 i = 0; i < 5; ++i) expect_float(ctx, i);
-  require(ctx.attributes().integer("training_mode", 0) == 0, ErrorKind::unsupported, ctx.node(),
-          ": training_mode is set; only inference is supported");
-  ctx.check(ctx.output_count() == 1, "expected one output in inference, found ",
+  const bool training = ctx.attributes().integer("training_mode", 0) != 0;
+  ctx.check(training || ctx.output_count() == 1, "expected one output in inference, found ",
             ctx.output_count());
+  std::optional<Shape> statistics;
   if (const Shape* x = ctx.shape(0)) {
     ctx.check(!x->empty(), "expected an input of rank 1 or more, found a scalar");
-    const Dim channels = x->size() > 1 ? x->at(1) : Dim(1);
-    for (i64 i = 1; i < 5; ++i) {
-      const Shape* p = ctx.shape(i);
-      ctx.check(!p || (p->size() == 1 &&
-                       (!p->at(0).value() || !channels.value() || same(p->at(0), channels))),
-                "input ", i, ": expected [", channels.text(), "], found ", p ? to_text(*p) : "");
-    }
+    statistics = {x->size() > 1 ? x->at(1) : Dim(1)};
+    for (i64 i = 1; i < 5; ++i) expect_vector(ctx, i, statistics->at(0));
   }
   set_output(ctx, 0, ctx.input(0).dtype, ctx.input(0).shape);
+  for (i64 i = 1; i < ctx.output_count(); ++i)
+    set_output(ctx, i, ctx.input(i + 2).dtype, statistics);
 }
 
 void infer_ChannelQuadratic(InferContext& ctx) { infer_channelwise(ctx); }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph/ops/op.h"
 
+#include <algorithm>
+#include <array>
+
 namespace sinter {
 
 #define SINTER_OP(op, ...)        \
@@ -18,17 +21,30 @@ constexpr OpInfo kOps[] = {
 #undef SINTER_OP
 };
 
+constexpr int kCodes = 1100;  // codes are below
+
+/// Row by code; -1 where a code stands for nothing.
+constexpr auto kRows = [] {
+  std::array<short, kCodes> rows{};
+  for (short& row : rows) row = -1;
+  for (size_t i = 0; i < std::size(kOps); ++i) rows[size_t(kOps[i].op)] = short(i);
+  return rows;
+}();
+
 }  // namespace
 
 std::span<const OpInfo> all_ops() { return kOps; }
 
 const OpInfo& info(Op op) {
-  // Codes below 1000 are rows in order; the sinter domain follows. The search covers both.
-  const size_t guess = size_t(op) - 1;
-  if (guess < std::size(kOps) && kOps[guess].op == op) return kOps[guess];
-  for (const OpInfo& row : kOps)
-    if (row.op == op) return row;
+  const int code = int(op);
+  if (code >= 0 && code < kCodes && kRows[size_t(code)] >= 0)
+    return kOps[size_t(kRows[size_t(code)])];
   fail(ErrorKind::internal, "operator code ", int(op), " is not in the table");
+}
+
+std::string_view domain_of(Op op) {
+  if (int(op) >= 1000) return "sinter";
+  return int(op) >= 900 ? "ai.onnx.preview.training" : "";
 }
 
 std::optional<Op> find_op(std::string_view name) {
@@ -52,6 +68,25 @@ char attribute_kind(const OpInfo& op, std::string_view attribute) {
     rest.remove_prefix(std::min(blank + 1, rest.size()));
   }
   return 0;
+}
+
+namespace {
+
+template <class T, class Same>
+bool both(const T& a, const T& b, const Same& same_content) {
+  return bool(a) == bool(b) && (!a || same_content(*a, *b));
+}
+bool same_dims(const std::vector<Dim>& a, const std::vector<Dim>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Dim& x, const Dim& y) {
+    return same(x, y) || (!x.is_known() && !y.is_known());
+  });
+}
+
+}  // namespace
+
+bool same_type(const ValueType& a, const ValueType& b) {
+  return a.dtype == b.dtype && both(a.shape, b.shape, same_dims) &&
+         both(a.dims, b.dims, same_dims) && both(a.element, b.element, same_type);
 }
 
 std::optional<std::vector<Dim>> InferContext::int_values(i64 i) const {

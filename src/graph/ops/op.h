@@ -7,6 +7,16 @@
 // are tensors [C,1,...,1] of rank(x) - 1, so that plain broadcasting lines them up with axis 1:
 //   ChannelQuadratic(x, a, b, c)  y = (a*x + b)*x + c       a fused HerPN activation
 //   ChannelAffine(x, s, t)        y = s*x + t               a BatchNormalization in inference
+// And there is Opaque, a node of an operator that sinter does not know: it keeps its name, domain
+// and attributes (op_type, domain, and proto: the attributes as the file has them) and cannot be
+// run; `reason` says why. `version` is the ONNX operator set it was written for (0 = does not
+// matter), `names` how its raw subgraphs call the captures, `absent` which outputs it leaves out.
+//
+// Bodies of control-flow operators are closed: what they capture of the graph around them are
+// trailing inputs of the node and of the body, and the attribute `captures` says how many.
+//   If(cond, captures...)             both branches take the captures
+//   Loop(M, cond, state..., captures...)   body (iteration, cond, state..., captures...)
+//   Scan(state..., scanned..., captures...)   body the same
 #pragma once
 #include <optional>
 #include <span>
@@ -31,7 +41,11 @@ struct ValueType {
   DType dtype = DType::none;
   std::optional<Shape> shape;
   std::optional<std::vector<Dim>> dims;
+  /// What a sequence or optional holds; nullptr when that is not known.
+  std::shared_ptr<const ValueType> element = nullptr;
 };
+/// Same element type, and shape, content and element either both unknown or the same.
+bool same_type(const ValueType& a, const ValueType& b);
 
 /// Type and shape inference of one node. An infer function reads inputs and writes outputs; what it
 /// cannot know it leaves empty; what is contradictory it reports with fail().
@@ -81,6 +95,9 @@ struct EvalContext {
   const Attributes& attributes;
   std::span<const Tensor* const> inputs;
   i64 outputs;  ///< how many the node has
+  // What a body inherits of the evaluation around it.
+  bool widened = false;      ///< float32 is float64
+  i64* body_runs = nullptr;  ///< how often bodies may still run, over the whole evaluation
 
   bool has(i64 i) const { return i < std::ssize(inputs) && inputs[size_t(i)] != nullptr; }
   const Tensor& in(i64 i) const { return *inputs[size_t(i)]; }
@@ -104,10 +121,13 @@ struct OpInfo {
 std::span<const OpInfo> all_ops();
 const OpInfo& info(Op op);
 inline std::string_view name(Op op) { return info(op).name; }
-/// The operator of that name in domain "" or "sinter".
+/// The operator set that has the operator: "" (ONNX's own), "sinter" for codes from 1000, or
+/// "ai.onnx.preview.training" for codes from 900.
+std::string_view domain_of(Op op);
+/// The operator of that name in any of these domains; names do not repeat.
 std::optional<Op> find_op(std::string_view name);
 std::optional<Op> find_op(int code);
-/// 'i', 'f', ...; 0 when the operator has no such attribute.
+/// 'i', 'f', ..., 'g'; 0 when the operator has no such attribute.
 char attribute_kind(const OpInfo& op, std::string_view attribute);
 
 }  // namespace sinter

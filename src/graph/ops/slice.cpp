@@ -48,6 +48,12 @@ std::vector<i64> cut_axes(const Context& ctx, const std::optional<std::vector<i6
   return axes;
 }
 
+/// A bound counted from the front and clamped to the axis; unknown when its sign is.
+Dim clamped(const Dim& bound, const Dim& size) {
+  if (is_never_negative(bound)) return minimum(bound, size);
+  return is_never_negative(Dim(-1) - bound) ? maximum(size + bound, 0) : Dim::unknown();
+}
+
 /// The size left of a size that is an expression; exact or unknown.
 Dim symbolic_count(const Dim& start, const Dim& end, i64 step, const Dim& size) {
   constexpr i64 kFar = (i64(1) << 31) - 1;  // exporters write "to the end" as this or more
@@ -57,7 +63,9 @@ Dim symbolic_count(const Dim& start, const Dim& end, i64 step, const Dim& size) 
                         same(start, size) || same(start, size - Dim(1));
   const bool to_begin = end.value() && *end.value() <= -kFar;
   if (step < 0 && step > -kFar && from_end && to_begin) return ceil_div(size, Dim(-step));
-  return Dim::unknown();
+  if (step != 1) return Dim::unknown();
+  const Dim last = to_end ? size : clamped(end, size);
+  return maximum(last - clamped(start, size), 0);
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 //   SAME_* : out = ceil(in / stride), pads as needed, the odd one at the end for UPPER
 //   ConvTranspose: out = (in - 1) * stride + output_padding + extent - begin - end
 //
-// With ceil_mode a last window that would start in the padding behind the input is dropped, as the
-// exporting frameworks do.
+// With ceil_mode the last window may begin in the padding behind the input and hold nothing; ONNX
+// Runtime keeps it, and so the shapes agree.
 #pragma once
 #include <span>
 #include <string_view>

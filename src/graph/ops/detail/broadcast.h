@@ -13,6 +13,11 @@ namespace sinter::detail {
 /// throws  Error(bad_input) when two numbers contradict
 std::optional<Shape> broadcast_shape(const InferContext& ctx, i64 first, i64 last);
 Shape broadcast_shapes(const InferContext& ctx, const Shape& a, const Shape& b);
+/// Input i, if it is there and has a rank, broadcasts to `x` and does not enlarge it.
+/// throws  Error(bad_input) when numbers say otherwise
+void expect_broadcast_to(const InferContext& ctx, i64 i, const Shape& x);
+/// The same for input i seen with another shape.
+void expect_broadcast_to(const InferContext& ctx, i64 i, const Shape& seen, const Shape& x);
 
 /// One axis of a merged loop: its size and each operand's step in elements.
 template <size_t N>

@@ -17,9 +17,15 @@ using Evaluate = std::vector<Tensor> (*)(const EvalContext&);
 inline constexpr i64 kMaxElements = i64(1) << 33;  ///< of one tensor that an operator makes
 inline constexpr i64 kMaxContent = 64;             ///< elements of ValueType::dims
 
+/// What the infer function says of the node's outputs when it sees the tensors.
+std::vector<ValueType> output_types(const EvalContext& ctx, Infer infer);
+
 /// Dims of every output of the node, by its infer function on the tensors.
 /// throws  what `infer` throws; Error(bad_input) when an output exceeds kMaxElements
 std::vector<Dims> output_dims(const EvalContext& ctx, Infer infer);
+
+/// Error(unsupported) when an output of these dims is more than kMaxElements.
+void check_output_size(const EvalContext& ctx, const Dims& dims);
 
 /// Calls evaluate with float16 and bfloat16 inputs widened to float32 and rounds the float32
 /// outputs back to the type of input 0: one rounding per operator.
@@ -56,10 +62,27 @@ void expect_float(const InferContext& ctx, i64 input);
 void expect_number(const InferContext& ctx, i64 input);
 void expect_index(const InferContext& ctx, i64 input);  ///< i32 or i64
 void expect_same_type(const InferContext& ctx, i64 first, i64 last);
+/// Input i, if it is there, is of rank 1 with `size` elements.
+void expect_vector(const InferContext& ctx, i64 i, const Dim& size);
+/// Input i, if it is there, has one element.
+void expect_single(const InferContext& ctx, i64 i);
+/// Both are numbers, and not the same one.
+inline bool differ(const Dim& a, const Dim& b) {
+  return a.value() && b.value() && a.value() != b.value();
+}
 
 /// Sets output i. `content` is kept when small and integer (or bool, as 0 and 1).
 void set_output(InferContext& ctx, i64 i, DType dtype, std::optional<Shape> shape,
                 std::optional<std::vector<Dim>> content = std::nullopt);
+
+/// The element type that an int attribute names, `absent` when the node has none.
+/// throws  Error(unsupported) for a number that is not an element type
+DType type_attribute(const InferContext& ctx, std::string_view attribute, DType absent);
+
+/// True when no two of the known values contradict each other.
+inline bool may_equal(const Dim& a, const Dim& b) {
+  return !a.value() || !b.value() || *a.value() == *b.value();
+}
 
 /// The numbers of an integer input when its content is known and static.
 std::optional<std::vector<i64>> static_values(const InferContext& ctx, i64 input);
@@ -122,6 +145,14 @@ T multiply(T a, T b) {
     return T(u64(a) * u64(b));
   else
     return a * b;
+}
+
+/// A double as T. Out of range is undefined for a cast to an integer: the number goes through i64
+/// and wraps, 2^63 and above stand for 2^63, NaN and what is below for 0.
+template <class T>
+T from_double(double v) {
+  if constexpr (std::is_floating_point_v<T>) return T(v);
+  return v >= 0x1p63 ? T(u64(1) << 63) : v >= -0x1p63 ? T(i64(v)) : T(0);
 }
 
 }  // namespace sinter::detail

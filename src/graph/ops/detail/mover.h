@@ -2,6 +2,7 @@
 // Copies elements of any type, strings included, by position.
 #pragma once
 #include <cstring>
+#include <utility>
 
 #include "graph/ops/detail/broadcast.h"
 
@@ -70,5 +71,50 @@ inline std::vector<i64> dense_steps(const Dims& dims) {
   }
   return steps;
 }
+
+/// Calls body(i, index) for every index of `dims`, i being its place in memory.
+template <class Body>
+void for_each_position(const Dims& dims, const Body& body) {
+  Dims at(dims.size(), 0);
+  const i64 count = element_count(dims);
+  for (i64 i = 0; i < count; ++i) {
+    body(i, std::as_const(at));
+    for (i64 a = std::ssize(dims) - 1; a >= 0 && ++at[size_t(a)] == dims[size_t(a)]; --a)
+      at[size_t(a)] = 0;
+  }
+}
+
+/// Product of the sizes before and after an axis.
+inline i64 outer_size(const Dims& dims, i64 axis) {
+  return element_count(std::span(dims).first(size_t(axis)));
+}
+inline i64 inner_size(const Dims& dims, i64 axis) {
+  return element_count(std::span(dims).subspan(size_t(axis) + 1));
+}
+
+/// An index in [-size, size) as a number in [0, size).
+template <class Context>
+i64 normalize_index(const Context& ctx, i64 index, i64 size) {
+  ctx.check(index >= -size && index < size, "expected indices from ", -size, " to ", size - 1,
+            ", found ", index);
+  return index < 0 ? index + size : index;
+}
+
+/// The tensors one after the other along an axis, or side by side along a new axis.
+/// throws  Error(bad_input) when types or dims do not fit
+Tensor joined(const EvalContext& ctx, std::span<const Tensor> parts, i64 axis);
+Tensor stacked(const EvalContext& ctx, std::span<const Tensor> parts, i64 axis);
+
+/// The work of an operator that only moves elements: output 0, of known dims. It does not infer.
+using Move = Tensor (*)(const EvalContext& ctx, const Dims& out);
+
+/// evaluate by `move`, after `infer` has checked the inputs and told the output's dims.
+std::vector<Tensor> moved(const EvalContext& ctx, Infer infer, Move move);
+
+/// Sets output 0 to the type of input 0 and `shape`. Its content follows when it is small: `move`
+/// runs on numbers that stand for the expressions in `data_inputs` (whose element type is the
+/// output's); all other inputs must be known numbers.
+void set_moved(InferContext& ctx, std::initializer_list<i64> data_inputs, Move move,
+               std::optional<Shape> shape);
 
 }  // namespace sinter::detail

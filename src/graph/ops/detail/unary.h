@@ -11,6 +11,12 @@ inline void infer_float_unary(InferContext& ctx) {
   set_output(ctx, 0, ctx.input(0).dtype, ctx.input(0).shape);
 }
 
+/// Same numeric type, same shape.
+inline void infer_number_unary(InferContext& ctx) {
+  expect_number(ctx, 0);
+  set_output(ctx, 0, ctx.input(0).dtype, ctx.input(0).shape);
+}
+
 template <class T, class Element>
 Tensor map_elements(const Tensor& x, const Element& element) {
   Tensor out(x.dtype(), x.dims());
@@ -34,6 +40,17 @@ std::vector<Tensor> map_numbers(const EvalContext& ctx, Infer infer, const Eleme
   output_dims(ctx, infer);
   return one(for_number(ctx.in(0).dtype(), ctx.node,
                         [&](auto t) { return map_elements<decltype(t)>(ctx.in(0), element); }));
+}
+
+/// Elements as T: strings, bytes of any type (std::byte), or typed data.
+template <class T>
+const T* elements(const Tensor& t) {
+  if constexpr (std::is_same_v<T, std::string>)
+    return t.strings().data();
+  else if constexpr (std::is_same_v<T, std::byte>)
+    return t.raw().data();
+  else
+    return t.data<T>().data();
 }
 
 }  // namespace sinter::detail
