@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pull reader over protozero. Unknown fields are skipped, as protobuf asks. Messages of interest
-// nest at most a fixed number of levels (subgraphs are noted, not entered), so recursion is
-// bounded.
+// A pull reader over protozero. Unknown fields are skipped, as protobuf asks. Graphs nest in
+// attributes, types in types: both to a fixed depth only, so recursion is bounded.
+#include <algorithm>
 #include <protozero/pbf_reader.hpp>
+#include <set>
 
 #include "base/error.h"
 #include "onnx/model.h"
@@ -12,10 +13,15 @@ namespace {
 
 using protozero::pbf_wire_type;
 
+constexpr int kMaxDepth = 32;  // of graphs in graphs, of types in types
+
 /// protozero's reader, which takes its caller's word for wire types, with a check before each read.
 class Reader {
  public:
-  explicit Reader(std::string_view bytes) : reader_(bytes.data(), bytes.size()) {}
+  explicit Reader(std::string_view bytes, int depth = 0)
+      : reader_(bytes.data(), bytes.size()), bytes_(bytes), depth_(depth) {}
+
+  std::string_view bytes() const { return bytes_; }  ///< the whole message
 
   bool next() { return reader_.next(); }
   u32 tag() const { return reader_.tag(); }
@@ -27,7 +33,13 @@ class Reader {
     const protozero::data_view view = reader_.get_view();
     return {view.data(), view.size()};
   }
-  Reader message() { return Reader(text()); }
+  Reader message() { return Reader(text(), depth_); }
+  /// A message that may hold messages of its own kind.
+  Reader deeper() {
+    require(depth_ < kMaxDepth, ErrorKind::bad_input, "graphs or types nest more than ", kMaxDepth,
+            " deep");
+    return Reader(text(), depth_ + 1);
+  }
   i64 get_int64() {
     expect(pbf_wire_type::varint);
     return reader_.get_int64();
@@ -54,6 +66,8 @@ class Reader {
             ": expected wire type ", int(type), ", found ", int(reader_.wire_type()));
   }
   protozero::pbf_reader reader_;
+  std::string_view bytes_;
+  int depth_;
 };
 
 std::string_view text(Reader& r) { return r.text(); }
@@ -89,6 +103,7 @@ std::pair<std::string_view, std::string_view> entry(Reader r) {
 
 TensorProto tensor(Reader r) {
   TensorProto t;
+  t.raw = r.bytes();
   while (r.next()) switch (r.tag()) {
       case 1:
         SINTER_SCALARS(t.dims, int64);
@@ -135,8 +150,123 @@ TensorProto tensor(Reader r) {
   return t;
 }
 
+DimProto dim(Reader r) {
+  DimProto d;
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        d.value = r.get_int64();
+        break;
+      case 2:
+        d.param = text(r);
+        break;
+      default:
+        r.skip();
+    }
+  return d;
+}
+
+std::vector<DimProto> shape(Reader r) {
+  std::vector<DimProto> dims;
+  while (r.next()) {
+    if (r.tag() == 1)
+      dims.push_back(dim(r.message()));
+    else
+      r.skip();
+  }
+  return dims;
+}
+
+TypeProto type_proto(Reader r);
+
+/// TypeProto.Tensor; Sequence and Optional have one field, the type of their elements.
+void tensor_type(Reader r, TypeProto& type) {
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        type.elem_type = r.get_int32();
+        break;
+      case 2:
+        type.shape = shape(r.message());
+        break;
+      default:
+        r.skip();
+    }
+}
+
+void container_type(Reader r, TypeProto& type) {
+  while (r.next()) {
+    if (r.tag() == 1)
+      type.element = std::make_shared<const TypeProto>(type_proto(r.deeper()));
+    else
+      r.skip();
+  }
+}
+
+TypeProto type_proto(Reader r) {
+  using Kind = TypeProto::Kind;
+  TypeProto type;
+  type.raw = r.bytes();
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        type.kind = Kind::tensor, tensor_type(r.message(), type);
+        break;
+      case 4:
+        type.kind = Kind::sequence, container_type(r.message(), type);
+        break;
+      case 9:
+        type.kind = Kind::optional, container_type(r.message(), type);
+        break;
+      case 5:
+      case 7:
+      case 8:
+        type.kind = Kind::other, r.skip();
+        break;
+      default:
+        r.skip();
+    }
+  return type;
+}
+
+ValueInfoProto value_info(Reader r) {
+  ValueInfoProto v;
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        v.name = text(r);
+        break;
+      case 2:
+        v.type = type_proto(r.message());
+        break;
+      case 3:
+        v.doc = text(r);
+        break;
+      default:
+        r.skip();
+    }
+  return v;
+}
+
+SparseTensorProto sparse_tensor(Reader r) {
+  SparseTensorProto t;
+  while (r.next()) switch (r.tag()) {
+      case 1:
+        t.values = tensor(r.message());
+        break;
+      case 2:
+        t.indices = tensor(r.message());
+        break;
+      case 3:
+        SINTER_SCALARS(t.dims, int64);
+        break;
+      default:
+        r.skip();
+    }
+  return t;
+}
+
+GraphProto graph(Reader r);
+
 AttributeProto attribute(Reader r) {
   AttributeProto a;
+  a.raw = r.bytes();
   int guessed = 0;
   while (r.next()) switch (r.tag()) {
       case 1:
@@ -156,7 +286,8 @@ AttributeProto attribute(Reader r) {
         break;
       case 6:
       case 11:
-        a.has_graph = true, guessed = 5, r.skip();
+        guessed = r.tag() == 6 ? 5 : 10;
+        a.graphs.push_back(std::make_shared<const GraphProto>(graph(r.deeper())));
         break;
       case 7:
         SINTER_SCALARS(a.floats, float), guessed = 6;
@@ -167,11 +298,18 @@ AttributeProto attribute(Reader r) {
       case 9:
         a.strings.push_back(text(r)), guessed = 8;
         break;
+      case 14:
+        a.type_proto = std::make_shared<const TypeProto>(type_proto(r.message())), guessed = 13;
+        break;
       case 20:
         a.type = r.get_int32();
         break;
       case 21:
         a.reference = text(r);
+        break;
+      case 22:
+        a.sparse = std::make_shared<const SparseTensorProto>(sparse_tensor(r.message()));
+        guessed = 11;
         break;
       default:
         r.skip();
@@ -201,70 +339,21 @@ NodeProto node(Reader r) {
       case 7:
         n.domain = text(r);
         break;
+      case 6:
+        n.doc = text(r);
+        break;
+      case 8:
+        n.overload = text(r);
+        break;
       default:
         r.skip();
     }
+  std::set<std::string_view> seen;
+  for (const AttributeProto& a : n.attributes)
+    for (const auto& g : a.graphs)
+      for (std::string_view name : free_names(*g))
+        if (seen.insert(name).second) n.captures.push_back(name);
   return n;
-}
-
-DimProto dim(Reader r) {
-  DimProto d;
-  while (r.next()) switch (r.tag()) {
-      case 1:
-        d.value = r.get_int64();
-        break;
-      case 2:
-        d.param = text(r);
-        break;
-      default:
-        r.skip();
-    }
-  return d;
-}
-
-std::vector<DimProto> shape(Reader r) {
-  std::vector<DimProto> dims;
-  while (r.next()) {
-    if (r.tag() == 1)
-      dims.push_back(dim(r.message()));
-    else
-      r.skip();
-  }
-  return dims;
-}
-
-void tensor_type(Reader r, ValueInfoProto& v) {
-  v.is_tensor = true;
-  while (r.next()) switch (r.tag()) {
-      case 1:
-        v.elem_type = r.get_int32();
-        break;
-      case 2:
-        v.shape = shape(r.message());
-        break;
-      default:
-        r.skip();
-    }
-}
-
-ValueInfoProto value_info(Reader r) {
-  ValueInfoProto v;
-  while (r.next()) {
-    if (r.tag() == 1) {
-      v.name = text(r);
-    } else if (r.tag() == 2) {
-      Reader type = r.message();
-      while (type.next()) {
-        if (type.tag() == 1)
-          tensor_type(type.message(), v);
-        else
-          type.skip();
-      }
-    } else {
-      r.skip();
-    }
-  }
-  return v;
 }
 
 OpsetProto opset(Reader r) {
@@ -300,8 +389,14 @@ GraphProto graph(Reader r) {
       case 12:
         g.outputs.push_back(value_info(r.message()));
         break;
+      case 13:
+        g.values.push_back(value_info(r.message()));
+        break;
+      case 10:
+        g.doc = text(r);
+        break;
       case 15:
-        g.has_sparse = true, r.skip();
+        g.sparse_initializers.push_back(sparse_tensor(r.message()));
         break;
       default:
         r.skip();
@@ -311,6 +406,7 @@ GraphProto graph(Reader r) {
 
 FunctionProto function(Reader r) {
   FunctionProto f;
+  f.raw = r.bytes();
   while (r.next()) switch (r.tag()) {
       case 1:
         f.name = text(r);
@@ -336,6 +432,9 @@ FunctionProto function(Reader r) {
       case 11:
         f.defaults.push_back(attribute(r.message()));
         break;
+      case 13:
+        f.overload = text(r);
+        break;
       default:
         r.skip();
     }
@@ -354,6 +453,12 @@ ModelProto model(Reader r) {
       case 3:
         m.producer_version = text(r);
         break;
+      case 4:
+        m.domain = text(r);
+        break;
+      case 5:
+        m.model_version = r.get_int64();
+        break;
       case 6:
         m.doc = text(r);
         break;
@@ -366,6 +471,9 @@ ModelProto model(Reader r) {
       case 14:
         m.metadata.push_back(entry(r.message()));
         break;
+      case 20:
+        m.has_training_info = true, r.skip();
+        break;
       case 25:
         m.functions.push_back(function(r.message()));
         break;
@@ -373,6 +481,26 @@ ModelProto model(Reader r) {
         r.skip();
     }
   return m;
+}
+
+/// SequenceProto: name 1, elem_type 2, items by kind from 3; OptionalProto the same with one value.
+ContainerProto container(Reader r) {
+  ContainerProto c;
+  while (r.next()) switch (r.tag()) {
+      case 2:
+        c.kind = r.get_int32();
+        break;
+      case 3:
+        c.tensors.push_back(tensor(r.message()));
+        break;
+      case 5:
+      case 7:
+        c.containers.push_back(container(r.deeper()));
+        break;
+      default:
+        r.skip();
+    }
+  return c;
 }
 
 /// What is wrong with the bytes, for people who do not know the encoding.
@@ -393,7 +521,8 @@ std::string_view plain_words(const protozero::exception& e) {
 template <class Parse>
 auto guarded(Bytes bytes, std::string_view what, std::string_view expected, const Parse& parse) {
   try {
-    return parse(Reader({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return parse(Reader(text));
   } catch (const protozero::exception& e) {
     fail(ErrorKind::bad_input, what, ": truncated or not ", expected, " (", plain_words(e), ")");
   } catch (const Error& e) {
@@ -403,12 +532,43 @@ auto guarded(Bytes bytes, std::string_view what, std::string_view expected, cons
 
 }  // namespace
 
+std::vector<std::string_view> free_names(const GraphProto& g) {
+  std::set<std::string_view> known = {""};
+  for (const TensorProto& t : g.initializers) known.insert(t.name);
+  for (const SparseTensorProto& t : g.sparse_initializers) known.insert(t.values.name);
+  for (const ValueInfoProto& v : g.inputs) known.insert(v.name);
+  for (const NodeProto& n : g.nodes) known.insert(n.outputs.begin(), n.outputs.end());
+  std::vector<std::string_view> found;
+  const auto reads = [&](std::string_view name) {
+    if (known.insert(name).second) found.push_back(name);
+  };
+  for (const NodeProto& n : g.nodes) {
+    for (std::string_view name : n.inputs) reads(name);
+    for (std::string_view name : n.captures) reads(name);
+  }
+  for (const ValueInfoProto& v : g.outputs) reads(v.name);
+  return found;
+}
+
 ModelProto parse_model(Bytes bytes, std::string_view what) {
   return guarded(bytes, what, "an ONNX model", [](Reader r) { return model(r); });
 }
 
 TensorProto parse_tensor(Bytes bytes, std::string_view what) {
   return guarded(bytes, what, "an ONNX tensor", [](Reader r) { return tensor(r); });
+}
+
+ContainerProto parse_container(Bytes bytes, std::string_view what) {
+  return guarded(bytes, what, "an ONNX sequence or optional",
+                 [](Reader r) { return container(r); });
+}
+
+NodeProto parse_node(Bytes bytes, std::string_view what) {
+  return guarded(bytes, what, "an ONNX node", [](Reader r) { return node(r); });
+}
+
+GraphProto parse_graph_proto(Bytes bytes, std::string_view what) {
+  return guarded(bytes, what, "an ONNX graph", [](Reader r) { return graph(r); });
 }
 
 }  // namespace sinter::onnx

@@ -13,10 +13,9 @@ namespace sinter::onnx {
 namespace {
 
 DType element_type(int code, std::string_view what) {
-  const DType type = DType(code);
-  require(code > 0 && code < 256 && name(type) != "unknown", ErrorKind::unsupported, what,
-          ": element type number ", code, " is not supported");
-  return type;
+  require(is_element_type(code), ErrorKind::unsupported, what, ": element type number ", code,
+          " is not supported");
+  return DType(code);
 }
 
 /// Typed fields: several small types share one field, element by element. The count is checked
@@ -53,7 +52,7 @@ i64 number(std::string_view text, std::string_view what) {
   return v;
 }
 
-/// The mapped bytes of an external tensor and their owner.
+/// The mapped bytes of an external tensor and their owner. expected < 0: as many as it says.
 std::pair<Bytes, std::shared_ptr<const MappedFile>> external(const TensorProto& proto,
                                                              TensorSource& source, i64 expected,
                                                              std::string_view what) {
@@ -81,9 +80,10 @@ std::pair<Bytes, std::shared_ptr<const MappedFile>> external(const TensorProto& 
   auto& file = source.files[path];
   if (!file) file = MappedFile::open(path);
   const i64 size = std::ssize(file->bytes());
-  require(length == expected && offset <= size && length <= size - offset, ErrorKind::bad_input,
-          what, ": external data \"", location, "\": expected ", expected, " bytes at offset ",
-          offset, ", the tensor says ", length, " and the file has ", size);
+  if (length < 0) length = std::max<i64>(0, size - offset);
+  require((length == expected || expected < 0) && offset <= size && length <= size - offset,
+          ErrorKind::bad_input, what, ": external data \"", location, "\": expected ", expected,
+          " bytes at offset ", offset, ", the tensor says ", length, " and the file has ", size);
   return {file->bytes().subspan(size_t(offset), size_t(length)), file};
 }
 
@@ -131,6 +131,54 @@ Tensor to_tensor(const TensorProto& proto, TensorSource& source) {
   }
 }
 
+bool is_element_type(int code) {
+  return code > 0 && code < int(DType::sequence) && name(DType(code)) != "unknown";
+}
+
+Tensor to_dense(const SparseTensorProto& proto, TensorSource& source) {
+  constexpr i64 kMaxBytes = i64(256) << 20;
+  const std::string what = "sparse tensor \"" + std::string(proto.values.name) + "\"";
+  const Tensor values = to_tensor(proto.values, source), indices = to_tensor(proto.indices, source);
+  for (i64 d : proto.dims)
+    require(d >= 0, ErrorKind::bad_input, what, ": negative dimension in ", to_text(proto.dims));
+  const i64 count = element_count(proto.dims), rank = std::ssize(proto.dims);
+  const i64 width = element_size(values.dtype());
+  require(width > 0 && checked_multiply(count, width, what) <= kMaxBytes, ErrorKind::unsupported,
+          what, ": ", to_text(proto.dims), " elements are too many to be held densely");
+  const bool is_linear = indices.rank() == 1;
+  require(values.rank() == 1 && indices.dtype() == DType::i64 &&
+              (is_linear || (indices.rank() == 2 && indices.dim(1) == rank)) &&
+              indices.dim(0) == values.dim(0),
+          ErrorKind::bad_input, what, ": values ", to_text(values.dims()), " and indices ",
+          to_text(indices.dims()), " do not fit");
+  Tensor dense(values.dtype(), proto.dims);
+  for (i64 i = 0; i < values.size(); ++i) {
+    i64 at = is_linear ? indices.as_int(i) : 0;
+    for (i64 a = 0; a < rank && !is_linear; ++a) {
+      const i64 index = indices.as_int(i * rank + a);
+      require(index >= 0 && index < proto.dims[size_t(a)], ErrorKind::bad_input, what, ": index ",
+              index, " is outside");
+      at = at * proto.dims[size_t(a)] + index;
+    }
+    require(at >= 0 && at < count, ErrorKind::bad_input, what, ": index ", at, " is outside");
+    std::memcpy(dense.mutable_raw().data() + at * width, values.raw().data() + i * width,
+                size_t(width));
+  }
+  return dense;
+}
+
+std::string inline_proto(const TensorProto& proto, TensorSource& source) {
+  if (!proto.is_external) return std::string(proto.raw);
+  const std::string what = "tensor \"" + std::string(proto.name) + "\"";
+  const auto [bytes, file] = external(proto, source, -1, what);
+  std::string out;
+  protozero::pbf_writer w(out);
+  for (i64 d : proto.dims) w.add_int64(1, d);
+  w.add_int32(2, proto.data_type);
+  w.add_bytes(9, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return out;
+}
+
 std::string proto_head(const Tensor& tensor, std::string_view name) {
   std::string out;
   protozero::pbf_writer w(out);
@@ -166,6 +214,42 @@ Tensor read_named(std::span<const std::byte> bytes, onnx::TensorSource source,
 }
 
 }  // namespace
+
+namespace {
+
+Tensor to_value(const onnx::ContainerProto& proto, const ValueType& type,
+                onnx::TensorSource& source) {
+  const auto inner = [&](DType other) {
+    return type.element ? *type.element : ValueType{other, {}, {}};
+  };
+  std::vector<Tensor> items;
+  for (const onnx::TensorProto& t : proto.tensors) items.push_back(onnx::to_tensor(t, source));
+  for (const onnx::ContainerProto& c : proto.containers)
+    items.push_back(to_value(c, inner(DType::sequence), source));
+  if (type.dtype == DType::sequence) return Tensor::sequence(std::move(items));
+  if (items.size() > 1 && inner(DType::unknown).dtype == DType::sequence) {
+    // A sequence where an optional one was promised.
+    Tensor whole = Tensor::sequence(std::move(items));
+    items.clear();
+    items.push_back(std::move(whole));
+  }
+  require(items.size() <= 1, ErrorKind::bad_input, "an optional with ", items.size(), " values");
+  return Tensor::optional(std::move(items));
+}
+
+}  // namespace
+
+Tensor read_value_pb(const std::filesystem::path& path, const ValueType& type) {
+  if (!is_container(type.dtype)) return read_tensor_pb(path);
+  const auto file = MappedFile::open(path);
+  const onnx::ContainerProto proto = onnx::parse_container(file->bytes(), path.string());
+  onnx::TensorSource source{file, {}, {}};
+  try {
+    return to_value(proto, type, source);
+  } catch (const Error& e) {
+    fail(e.kind(), path.string(), ": ", e.what());
+  }
+}
 
 Tensor read_tensor_pb(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);

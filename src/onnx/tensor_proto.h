@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "base/file.h"
-#include "graph/tensor.h"
+#include "graph/graph.h"
 #include "onnx/model.h"
 
 namespace sinter::onnx {
@@ -24,6 +24,16 @@ struct TensorSource {
 ///         Error(io) when the external file cannot be opened
 Tensor to_tensor(const TensorProto& proto, TensorSource& source);
 
+/// True for ONNX's numbers of the element types in DType.
+bool is_element_type(int code);
+
+/// The dense tensor.
+/// throws  as to_tensor; Error(unsupported) when it has more than 256 MiB
+Tensor to_dense(const SparseTensorProto& proto, TensorSource& source);
+
+/// The message with external data put inside, whatever its element type.
+std::string inline_proto(const TensorProto& proto, TensorSource& source);
+
 /// Dims, type and name of a TensorProto message; its data may follow as any later field.
 std::string proto_head(const Tensor& tensor, std::string_view name);
 /// A TensorProto message, raw_data little-endian (string_data for strings).
@@ -36,6 +46,9 @@ namespace sinter {
 /// Reads one TensorProto file, such as input_0.pb of ONNX's test data.
 /// throws  Error(io), Error(bad_input) or Error(unsupported), naming the file
 Tensor read_tensor_pb(const std::filesystem::path& path);
+/// Reads a TensorProto, SequenceProto or OptionalProto file: the type says which.
+/// throws  as read_tensor_pb
+Tensor read_value_pb(const std::filesystem::path& path, const ValueType& type);
 /// The same from bytes, which are copied; `what` names them in messages.
 Tensor read_tensor_pb(std::span<const std::byte> bytes, std::string_view what);
 /// Writes one, atomically.

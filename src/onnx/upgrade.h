@@ -3,6 +3,7 @@
 // that changed, axes that were flattened. One function an operator, in one table.
 // Source: the change log of the ONNX operator set (spec/optimizer.md section 4.1).
 #pragma once
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -42,6 +43,13 @@ struct RawNode {
 /// of older forms carry the kinds that `legacy_kind` tells. throws  Error(unsupported) naming the
 /// node for forms without an equivalent (training mode)
 void upgrade(Graph& graph, RawNode& node, i64 opset);
+
+/// The operator that goes by another name since version `opset`.
+std::optional<Op> renamed_op(std::string_view old_name, i64 opset);
+/// The part of upgrade() for operators without a row there (onnx/upgrade_forms.cpp).
+void upgrade_form(Graph& graph, RawNode& node, i64 opset);
+/// Scan of opset 8 (onnx/upgrade_scan.cpp).
+void upgrade_scan(Graph& graph, RawNode& node, i64 opset);
 
 /// The kind letter of an attribute that only older forms of the operator have; 0 = none.
 char legacy_kind(Op op, std::string_view attribute);
