@@ -6,28 +6,45 @@
 //
 //   s = gamma / sqrt(var + epsilon)      t = beta - mean * s
 //
-// Left alone (counted as skipped): training mode, parameters that are not constants, f16.
-// Computed in double, rounded once (E1).
+// Only in the profile fhe: ChannelAffine is an operator of our own. Left alone (counted as
+// skipped): training mode, parameters that are not constants. Computed in double, rounded once
+// (E1).
 
-#include "passes/detail/batchnorm.h"
+#include "passes/detail/channel.h"
 #include "passes/detail/edit.h"
+#include "passes/detail/fold_all.h"
+#include "passes/rewrite.h"
 
 namespace sinter {
+namespace {
 
-PassStats batchnorm_to_affine(Graph& graph) {
-  return passes::fold_batchnorms(graph, [&](NodeId id, const passes::Affine& f) {
-    const DType type = graph.dtype(f.x);
-    if (!passes::all_finite(type, f.scale) || !passes::all_finite(type, f.shift))
-      return std::optional<std::string>("a coefficient is not finite");
-    const i64 rank = std::ssize(*graph.shape(f.x));
-    const ValueId scale = graph.add_constant(passes::channel_parameter(type, rank, f.scale));
-    const ValueId shift = graph.add_constant(passes::channel_parameter(type, rank, f.shift));
-    const ValueId y = graph.node(id).outputs[0];
-    const NodeId affine =
-        graph.add_node(Op::ChannelAffine, {f.x, scale, shift}, {}, {}, graph.node(id).name);
-    passes::replace_and_erase(graph, y, graph.node(affine).outputs[0]);
-    return std::optional<std::string>("");
-  });
+std::optional<std::string> replace(Graph& graph, const passes::AffineNode& f) {
+  const DType type = graph.dtype(f.x);
+  if (!graph.shape(f.x)) return "its rank is not known";
+  if (!passes::all_finite(type, f.map.scale) || !passes::all_finite(type, f.map.shift))
+    return "a coefficient is not finite";
+  const i64 rank = std::ssize(*graph.shape(f.x));
+  Rewrite rewrite(graph, "batchnorm_to_affine", {f.node});
+  const auto parameter = [&](std::vector<double> values) {
+    const Tensor* gamma = graph.constant(graph.node(f.node).inputs[1]);
+    if (f.map.is_uniform()) values.assign(size_t(gamma->size()), values[0]);
+    return graph.add_constant(passes::channel_parameter(type, rank, values));
+  };
+  const ValueId scale = parameter(f.map.scale), shift = parameter(f.map.shift);
+  const NodeId affine =
+      graph.add_node(Op::ChannelAffine, {f.x, scale, shift}, {}, {}, graph.node(f.node).name);
+  passes::replace_and_erase(graph, f.y, graph.node(affine).outputs[0]);
+  return rewrite.commit() ? std::optional<std::string>("") : std::nullopt;
+}
+
+}  // namespace
+
+PassStats batchnorm_to_affine(Graph& graph, const PassOptions& options) {
+  PassStats stats;
+  if (options.profile != Profile::fhe) return stats;
+  stats.changed = passes::fold_all(graph, stats.skipped, passes::is_batchnorm,
+                                   [&](const passes::AffineNode& f) { return replace(graph, f); });
+  return stats;
 }
 
 }  // namespace sinter

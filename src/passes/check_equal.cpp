@@ -17,7 +17,9 @@ constexpr i64 kPrimes[] = {2,  3,  5,  7,  11, 13, 17, 19, 23, 29, 31,
                            37, 41, 43, 47, 53, 59, 61, 67, 71, 73};
 
 constexpr i64 kEqual[] = {32, 8, 4, 2, 1};
-constexpr i64 kAttempts = kPrimeAttempts + i64(std::size(kEqual));
+constexpr i64 kLong[] = {256, 512, 1536};  // of a signal: the last axis; the others 1
+constexpr i64 kLongAttempt = kPrimeAttempts + i64(std::size(kEqual));
+constexpr i64 kAttempts = kLongAttempt + i64(std::size(kLong));
 
 bool is_identifier(const std::string& text) {
   return !text.empty() && !(text[0] >= '0' && text[0] <= '9') &&
@@ -25,17 +27,23 @@ bool is_identifier(const std::string& text) {
 }
 
 /// Numbers for the symbols of the inputs: distinct primes, or all 1 in the last binding. Later
-/// attempts take larger primes, for models that need room for a window; the last ones the same
-/// number everywhere, for those that halve and double their sizes or add inputs together.
+/// attempts take larger primes, for models that need room for a window; then the same number
+/// everywhere, for those that halve and double their sizes or add inputs together; the last ones
+/// are long along the last axis, for models of signals.
 class Binding {
  public:
   Binding(i64 binding, i64 attempt) : next_(binding % 2 + 5 * attempt) {
     if (binding == kBindings - 1 && attempt == 0) everywhere_ = 1;
-    if (attempt >= kPrimeAttempts) everywhere_ = kEqual[attempt - kPrimeAttempts];
+    if (attempt >= kLongAttempt)
+      long_ = kLong[attempt - kLongAttempt];
+    else if (attempt >= kPrimeAttempts)
+      everywhere_ = kEqual[attempt - kPrimeAttempts];
   }
 
-  i64 operator()(const Dim& dim, const std::string& input) {
+  /// The size of axis `axis` of an input of `rank` axes.
+  i64 operator()(const Dim& dim, i64 axis, i64 rank, const std::string& input) {
     if (const std::optional<i64> number = dim.value()) return *number;
+    if (long_ > 0) return rank > 1 && axis == rank - 1 ? long_ : 1;
     const std::string symbol = dim.text();
     if (!dim.is_known()) return fresh();
     require(is_identifier(symbol), ErrorKind::unsupported, "compare_graphs: input \"", input,
@@ -50,6 +58,7 @@ class Binding {
     return kPrimes[std::min<size_t>(size_t(next_++), std::size(kPrimes) - 1)];
   }
   i64 everywhere_ = 0;  // 0: each symbol a prime of its own
+  i64 long_ = 0;        // 0: all axes alike
   i64 next_;
   std::map<std::string, i64> numbers_;
 };
@@ -67,6 +76,35 @@ double draw(Rng& rng, i64 kind, double scale) {
   }
 }
 
+/// A random value of the type; `bind` gives the sizes of its axes.
+template <class Bind>
+Tensor make_value(const ValueType& type, const std::string& name, Rng& rng, i64 kind, double scale,
+                  Bind& bind) {
+  if (is_container(type.dtype)) {
+    require(type.element != nullptr, ErrorKind::unsupported, "compare_graphs: input \"", name,
+            "\" holds values of unknown type");
+    std::vector<Tensor> items;
+    for (i64 i = 0; i < (type.dtype == DType::sequence ? 2 : 1); ++i)
+      items.push_back(make_value(*type.element, name, rng, kind, scale, bind));
+    return type.dtype == DType::sequence ? Tensor::sequence(std::move(items))
+                                         : Tensor::optional(std::move(items));
+  }
+  require(type.shape.has_value(), ErrorKind::unsupported, "compare_graphs: input \"", name,
+          "\" has no known rank");
+  Dims dims;
+  for (const Dim& d : *type.shape)
+    dims.push_back(bind(d, std::ssize(dims), std::ssize(*type.shape), name));
+  if (type.dtype == DType::string) {
+    Tensor t(DType::string, dims);
+    for (std::string& s : t.mutable_strings()) s = std::string(1, char('a' + rng.below(4)));
+    return t;
+  }
+  Tensor t(DType::f64, dims);
+  for (double& x : t.mutable_data<double>())
+    x = is_float(type.dtype) ? draw(rng, kind, scale) : double(rng.below(2));
+  return convert(t, type.dtype);
+}
+
 std::vector<Tensor> make_inputs(const Graph& graph, i64 index, u64 seed, i64 attempt,
                                 double scale) {
   const i64 kind = index % kKinds;
@@ -75,14 +113,7 @@ std::vector<Tensor> make_inputs(const Graph& graph, i64 index, u64 seed, i64 att
   std::vector<Tensor> inputs;
   for (ValueId id : graph.inputs()) {
     const Value& v = graph.value(id);
-    require(v.type.shape.has_value(), ErrorKind::unsupported, "compare_graphs: input \"", v.name,
-            "\" has no known rank");
-    Dims dims;
-    for (const Dim& d : *v.type.shape) dims.push_back(bind(d, v.name));
-    Tensor t(DType::f64, dims);
-    for (double& x : t.mutable_data<double>())
-      x = is_float(v.type.dtype) ? draw(rng, kind, scale) : double(rng.below(2));
-    inputs.push_back(convert(t, v.type.dtype));
+    inputs.push_back(make_value(v.type, v.name, rng, kind, scale, bind));
   }
   return inputs;
 }
@@ -128,6 +159,12 @@ std::string gather(const Tensor& original, const Tensor& optimized, const Tensor
            std::string(name(original.dtype()));
   if (original.dims() != optimized.dims())
     return "shape is " + to_text(optimized.dims()) + ", was " + to_text(original.dims());
+  if (is_container(original.dtype())) {
+    std::string wrong;
+    for (size_t i = 0; i < original.items().size() && wrong.empty(); ++i)
+      wrong = gather(original.items()[i], optimized.items()[i], truth.items()[i], sum);
+    return wrong;
+  }
   if (!is_float(original.dtype())) {
     if (identical(original, optimized)) return "";
     for (i64 i = 0; i < original.size() && original.dtype() != DType::string; ++i)

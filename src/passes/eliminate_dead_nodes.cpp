@@ -12,7 +12,7 @@
 
 namespace sinter {
 
-PassStats eliminate_dead_nodes(Graph& graph) {
+PassStats eliminate_dead_nodes(Graph& graph, const PassOptions&) {
   PassStats stats;
   const std::vector<NodeId> order = graph.topological_order();
   for (auto it = order.rbegin(); it != order.rend(); ++it)

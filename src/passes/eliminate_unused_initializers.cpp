@@ -6,7 +6,7 @@
 
 namespace sinter {
 
-PassStats eliminate_unused_initializers(Graph& graph) {
+PassStats eliminate_unused_initializers(Graph& graph, const PassOptions&) {
   PassStats stats;
   for (ValueId v : graph.constants()) {
     if (graph.use_count(v) > 0) continue;

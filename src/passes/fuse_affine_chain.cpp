@@ -1,69 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
-// Removes per-channel affine arithmetic: Mul, Add, Sub, Div, Neg by channel constants,
-// ChannelAffine.
+// Removes affine arithmetic whose neighbour takes it: Mul, Add, Sub, Div by constants that vary
+// along one axis, Neg, Add(x,x), ChannelAffine.
 //
 //   before   y = Add(Mul(Conv(x, W), c), d)          after   y = Conv(x, W', b')
 //   before   y = Conv(Mul(x, c), W)                  after   y = Conv(x, W')
+//   before   y = Mul(Mul(x, c), d)                   after   y = Mul(x, cd)
 //   before   y = Relu(Add(Mul(x, c), d))             after   y = Relu(ChannelAffine(x, c, d))
 //
-// Three rewrites in turn until none applies: fold one node back into the Conv, ConvTranspose, Gemm
-// or 2-D MatMul that feeds it; merge what remains in a row (BatchNormalization included) into one
-// ChannelAffine, when that saves a node; fold one node forward into all nodes that read it. The
-// formulas are in detail/fold.h and detail/polynomial.h.
+// Rewrites in turn until none applies: fold one node back into the node that feeds it (a Conv,
+// ConvTranspose, Gemm, MatMul, BatchNormalization, or another of its kind); fold one forward into
+// all nodes that read it; in the profile fhe also merge what remains in a row into one
+// ChannelAffine, when that saves a node. With move_affine a chain ends as at most one Mul and one
+// Add. The formulas are in detail/fold_*.cpp and detail/polynomial.h.
 //
-// A channel constant has, right-aligned to the rank of x, 1 in every dimension but axis 1: [C,1,1]
-// is one for [N,C,H,W], [W] is not even when W = C. Left alone (counted as skipped): another
-// reader, a weight that is not constant, a nonzero shift into a Conv that pads, f16. Coefficients
-// in double, rounded once (E1).
+// [C,1,1] varies along the channels of [N,C,H,W], [W] along the last axis even when W = C. Left
+// alone (counted as skipped): another reader, a weight that is not constant, a nonzero shift into a
+// Conv that pads. Coefficients in double, rounded once (E1); (x+c)+d = x+(c+d) is E2.
 
-#include "passes/detail/edit.h"
-#include "passes/detail/fold.h"
+#include "passes/detail/fold_all.h"
 #include "passes/detail/fuse_polynomials.h"
 
 namespace sinter {
 namespace {
 
-constexpr Op kLinear[] = {Op::Conv, Op::ConvTranspose, Op::Gemm, Op::MatMul};
-
-bool is_arithmetic(Op op) {
-  return op == Op::Mul || op == Op::Add || op == Op::Sub || op == Op::Div || op == Op::Neg ||
-         op == Op::ChannelAffine;
-}
-
-/// One sweep over the nodes in topological order; `fold` returns "" when it removed the node.
-template <class Fold>
-i64 sweep(Graph& graph, std::vector<Skip>& skipped, const Fold& fold) {
-  i64 changed = 0;
-  for (NodeId id : graph.topological_order()) {
-    if (!graph.alive(id) || !is_arithmetic(graph.node(id).op)) continue;
-    const std::string where = graph.describe(id);
-    std::string reason;
-    const std::optional<passes::Affine> f = passes::affine_form(graph, id, reason);
-    const std::optional<std::string> why = f ? fold(id, *f) : std::optional(reason);
-    if (why && why->empty() && f)
-      ++changed;
-    else if (why && !why->empty())
-      skipped.push_back({where, *why});
-  }
-  return changed;
-}
+constexpr i64 kRounds = 64;  // what is left then is for the next run
 
 }  // namespace
 
-PassStats fuse_affine_chain(Graph& graph) {
+PassStats fuse_affine_chain(Graph& graph, const PassOptions& options) {
+  const passes::FoldLimits limits{0, {}, "fuse_affine_chain"};
   PassStats stats;
-  for (;;) {
+  for (i64 round = 0; round < kRounds; ++round) {
     stats.skipped.clear();
-    i64 changed = sweep(graph, stats.skipped, [&](NodeId id, const passes::Affine& f) {
-      return passes::fold_back(graph, id, f, kLinear);
-    });
-    changed += passes::fuse_polynomials(graph, false).changed;
-    changed += sweep(graph, stats.skipped, [&](NodeId id, const passes::Affine& f) {
-      return std::optional(passes::fold_forward(graph, id, f));
-    });
-    if (changed == 0) return stats;
+    i64 changed = passes::fold_all(
+        graph, stats.skipped, passes::is_affine_arithmetic,
+        [&](const passes::AffineNode& f) { return passes::fold_back(graph, f, limits); });
+    if (options.profile == Profile::fhe) changed += passes::fuse_polynomials(graph, false).changed;
+    changed += passes::fold_all(
+        graph, stats.skipped, passes::is_affine_arithmetic,
+        [&](const passes::AffineNode& f) { return passes::fold_forward(graph, f, limits); });
+    if (changed == 0) break;
     stats.changed += changed;
   }
+  return stats;
 }
 
 }  // namespace sinter

@@ -8,22 +8,23 @@
 //   B'[k,:] = s[k] B[k,:]                         C' = C + sum_k t[k] B[k,:]
 //   Conv:  W'[o,i,:] = s[i] W[o,i,:]              b'[o] = b[o] + sum_i,k t[i] W[o,i,k]
 //
-// Also through a Flatten (or a Reshape that does the same) in between: s and t then repeat over the
-// positions of each channel. Every reader must take it, and all do or none does.
+// Every reader must take it, and all do or none does. Readers that commute with the map pass it on
+// (detail/fold.h), Flatten for one: s and t then repeat over the positions of each channel.
 //
-// Left alone (counted as skipped): a reader is not Conv, ConvTranspose, Gemm or 2-D MatMul, or
-// reads it as a weight; a Conv pads and t is not zero (a padding zero would have to become t);
-// ConvTranspose with t not zero; weights that are not constants; training mode; f16. Computed in
-// double, rounded once (E1).
+// Left alone (counted as skipped): a reader takes no map, or reads it as a weight; a Conv pads and
+// t is not zero (a padding zero would have to become t); ConvTranspose with t not zero; weights
+// that are not constants; training mode. Computed in double, rounded once (E1).
 
-#include "passes/detail/batchnorm.h"
+#include "passes/detail/fold_all.h"
 
 namespace sinter {
 
-PassStats fuse_batchnorm_forward(Graph& graph) {
-  return passes::fold_batchnorms(graph, [&](NodeId id, const passes::Affine& f) {
-    return std::optional(passes::fold_forward(graph, id, f));
+PassStats fuse_batchnorm_forward(Graph& graph, const PassOptions&) {
+  PassStats stats;
+  stats.changed = passes::fold_all(graph, stats.skipped, passes::is_batchnorm, [&](const auto& f) {
+    return passes::fold_forward(graph, f, {.rule = "fuse_batchnorm_forward"});
   });
+  return stats;
 }
 
 }  // namespace sinter

@@ -11,17 +11,19 @@
 //
 // alpha stays. A MatMul becomes a Gemm when C' is not zero. In a product of higher rank axis 1 is
 // not the columns: no match. Left alone (counted as skipped): the product has a second reader; B, C
-// or a statistic is not a constant; training mode; f16. Computed in double, rounded once (E1).
+// or a statistic is not a constant; training mode. Computed in double, rounded once (E1).
 
-#include "passes/detail/batchnorm.h"
+#include "passes/detail/fold_all.h"
 
 namespace sinter {
 
-PassStats fuse_batchnorm_into_gemm(Graph& graph) {
+PassStats fuse_batchnorm_into_gemm(Graph& graph, const PassOptions&) {
   constexpr Op kProducers[] = {Op::Gemm, Op::MatMul};
-  return passes::fold_batchnorms(graph, [&](NodeId id, const passes::Affine& f) {
-    return passes::fold_back(graph, id, f, kProducers);
+  PassStats stats;
+  stats.changed = passes::fold_all(graph, stats.skipped, passes::is_batchnorm, [&](const auto& f) {
+    return passes::fold_back(graph, f, {0, kProducers, "fuse_batchnorm_into_gemm"});
   });
+  return stats;
 }
 
 }  // namespace sinter

@@ -18,8 +18,10 @@
 // was written like. The formula above is what then comes out. A leading coefficient of zero in
 // every channel gives ChannelAffine.
 //
+// Only in the profile fhe: ChannelQuadratic is an operator of our own.
+//
 // Left alone (counted as skipped): a value inside is read outside or is a graph output, a
-// coefficient is not finite, float16; no match at all: an operand is not constant per channel or
+// coefficient is not finite; no match at all: an operand is not constant per channel or
 // would enlarge x, BatchNormalization in training mode. Must run before the passes that fold a
 // BatchNormalization. Coefficients in double, rounded once (E1).
 //
@@ -29,6 +31,9 @@
 
 namespace sinter {
 
-PassStats fuse_herpn(Graph& graph) { return passes::fuse_polynomials(graph, true); }
+PassStats fuse_herpn(Graph& graph, const PassOptions& options) {
+  if (options.profile != Profile::fhe) return {};
+  return passes::fuse_polynomials(graph, true);
+}
 
 }  // namespace sinter

@@ -5,12 +5,14 @@
 //   after    y = Gemm(a, b, c)
 //
 // Either order of the operands of Add; c need not be a constant. Legality: both factors have rank
-// 2 and type f32 or f64; c broadcasts into [M,N] without enlarging it: [], [1], [N], [1,N], and
-// [M,1] or [M,N] when M is the same expression. Left alone (counted as skipped): the product has
-// another reader; c would enlarge it. The sum is the same but for the kernel that takes it (E2).
+// 2 and a floating-point type; c broadcasts into [M,N] without enlarging it: [], [1], [N], [1,N],
+// and [M,1] or [M,N] when M is the same expression. Left alone (counted as skipped): the product
+// has another reader; c would enlarge it. The sum is the same but for the kernel that takes it
+// (E2).
 
 #include "passes/detail/edit.h"
 #include "passes/passes.h"
+#include "passes/rewrite.h"
 
 namespace sinter {
 namespace {
@@ -30,7 +32,7 @@ int product_operand(const Graph& g, const Node& add) {
 
 }  // namespace
 
-PassStats fuse_matmul_add(Graph& graph) {
+PassStats fuse_matmul_add(Graph& graph, const PassOptions&) {
   PassStats stats;
   for (NodeId id : graph.nodes_of(Op::Add)) {
     if (!graph.alive(id)) continue;
@@ -46,11 +48,13 @@ PassStats fuse_matmul_add(Graph& graph) {
       stats.skipped.push_back({graph.describe(id), why});
       continue;
     }
-    const Node matmul = *graph.producer(product);
+    const NodeId matmul_id = graph.value(product).producer;
+    const Node matmul = graph.node(matmul_id);
+    Rewrite rewrite(graph, "fuse_matmul_add", {matmul_id, id});
     const NodeId gemm =
         graph.add_node(Op::Gemm, {matmul.inputs[0], matmul.inputs[1], c}, {}, {}, matmul.name);
     passes::replace_and_erase(graph, add.outputs[0], graph.node(gemm).outputs[0]);
-    ++stats.changed;
+    if (rewrite.commit()) ++stats.changed;
   }
   return stats;
 }

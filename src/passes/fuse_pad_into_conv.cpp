@@ -13,6 +13,7 @@
 
 #include "passes/detail/edit.h"
 #include "passes/passes.h"
+#include "passes/rewrite.h"
 
 namespace sinter {
 namespace {
@@ -21,8 +22,10 @@ namespace {
 std::string refusal(const Graph& g, const Node& conv, const Node& pad) {
   if (std::string why = passes::why_not_one_reader(g, pad.outputs[0]); !why.empty()) return why;
   if (pad.attributes.text("mode", "constant") != "constant") return "the Pad mode is not constant";
+  if (pad.inputs.size() > 3 && pad.inputs[3].valid()) return "the Pad names its axes";
   const Tensor* pads = g.constant(pad.inputs[1]);
   if (pads == nullptr) return "the pads are not a constant";
+  if (pad.inputs.size() > 3 && pad.inputs[3].valid()) return "the Pad names its axes";
   if (pad.inputs.size() > 2 && pad.inputs[2].valid()) {
     const Tensor* value = g.constant(pad.inputs[2]);
     if (value == nullptr || value->size() != 1 || value->as_double(0) != 0)
@@ -41,7 +44,7 @@ std::string refusal(const Graph& g, const Node& conv, const Node& pad) {
 
 }  // namespace
 
-PassStats fuse_pad_into_conv(Graph& graph) {
+PassStats fuse_pad_into_conv(Graph& graph, const PassOptions&) {
   PassStats stats;
   for (NodeId id : graph.nodes_of(Op::Conv)) {
     for (;;) {
@@ -63,11 +66,13 @@ PassStats fuse_pad_into_conv(Graph& graph) {
         pads[spatial + j] += p[rank + 2 + j];
       }
       const NodeId pad_id = graph.value(pad.outputs[0]).producer;
+      Rewrite rewrite(graph, "fuse_pad_into_conv", {pad_id, id});
       graph.erase_attribute(id, "auto_pad");
       graph.set_attribute(id, "pads", pads);
       graph.set_input(id, 0, pad.inputs[0]);
       graph.infer(id);
       passes::erase_if_dead(graph, pad_id);
+      if (!rewrite.commit()) break;
       ++stats.changed;
     }
   }

@@ -1,30 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pipeline: a visible table of passes, run in order, again and again until a whole round
-// changes nothing. After each pass the graph is inferred and verified, and the pass is timed.
+// The pipeline: a visible table of passes (pass_table.cpp), run in order, again and again until a
+// whole round changes nothing; bodies of control flow first, innermost first. Every rewrite is
+// recorded and judged (rewrite.h); a pass that cannot find anything new is not run again.
 #pragma once
 #include <functional>
-#include <map>
 #include <span>
-#include <string_view>
 
-#include "passes/passes.h"
+#include "passes/report.h"
 
 namespace sinter {
 
-/// How the result of a rewrite relates to the original in floating point.
-enum class Exactness {
-  e0,  ///< the same bits (up to the sign of zero)
-  e1,  ///< the same real function; only constants are rounded again
-  e2,  ///< the same real function; sums are taken in another order or by another kernel
+/// Where a pass runs: a set of profiles.
+enum class In : unsigned {
+  everywhere = ~0u,
+  standard_up = ~(1u << unsigned(Profile::fhe)),  ///< all but fhe
+  not_ort = ~(1u << unsigned(Profile::ort)),      ///< all but ort
+  fhe = 1u << unsigned(Profile::fhe),             ///< fhe only
+  modern = 1u << unsigned(Profile::modern),       ///< modern only
 };
-/// "E0", "E1", "E2".
-std::string_view name(Exactness exactness);
+constexpr bool runs_in(In set, Profile profile) {
+  return (unsigned(set) >> unsigned(profile) & 1u) != 0;
+}
 
+/// A row of the table of passes.
 struct PassInfo {
   std::string_view name;
-  PassStats (*run)(Graph&);
+  PassStats (*run)(Graph&, const PassOptions&);
   std::string_view doc;  ///< one line
   Exactness exactness;
+  std::string_view ids = "";  ///< of the specification: "N10 N11"
+  In profiles = In::everywhere;
 };
 
 /// The table, in running order.
@@ -32,47 +37,32 @@ std::span<const PassInfo> all_passes();
 /// nullptr when there is none of that name.
 const PassInfo* find_pass(std::string_view name);
 
-/// Runs one pass, infers the types of the whole graph again when it changed something, and verifies
-/// the graph when asked to.
-/// throws  Error(internal) naming the pass when the graph is broken afterwards
-PassStats run_pass(Graph& graph, const PassInfo& pass, bool verify_after = true);
+/// Runs one pass as optimize() does: its rewrites are recorded and judged, and types inferred
+/// again. Verifies the graph when asked to. throws  Error(internal) naming the pass when a rewrite
+/// was wrong or the graph is broken afterwards
+PassStats run_pass(Graph& graph, const PassInfo& pass, bool verify_after = true,
+                   const PassOptions& options = {});
 
-/// Operator name to number of nodes.
-using OpHistogram = std::map<std::string, i64>;
-OpHistogram count_ops(const Graph& graph);
+OpHistogram count_ops(const Graph& graph);  ///< bodies included
 
 struct OptimizeOptions {
-  std::vector<std::string> skip;  ///< passes not to run
-  std::vector<std::string> only;  ///< when not empty: the passes to run, in table order
-  bool verify_each = true;        ///< verify the graph after each pass, and before the first
-  i64 max_rounds = 32;
+  PassOptions rules;
+  /// What not to run: names of passes, their ids in the specification, names of rules.
+  std::vector<std::string> skip;
+  std::vector<std::string> only;  ///< when not empty: the passes (names or ids) to run
+  bool check_rewrites = true;     ///< compare what each rewrite edited, before and after
+  bool verify_each = false;       ///< verify the graph after each pass that changed it
+  i64 max_rounds = 64;
+  i64 limit = -1;  ///< accept only the first so many rewrites; -1: all
   /// Called before each pass with its name and the round (from 1); may be empty.
   std::function<void(std::string_view, i64)> progress;
+  std::span<const PassInfo> passes = all_passes();
 };
 
-struct PassReport {
-  std::string name;
-  Exactness exactness = Exactness::e0;
-  i64 changed = 0;            ///< over all rounds
-  std::vector<Skip> skipped;  ///< of the last round: what is true of the final graph
-  double ms = 0;              ///< over all rounds, verification not included
-  i64 nodes_after = 0;        ///< after its first run
-  OpHistogram removed;        ///< net change by operator over all rounds; negative = added
-};
-
-struct OptimizeReport {
-  std::vector<PassReport> passes;  ///< in table order, those that ran
-  i64 rounds = 0;                  ///< the last of which changed nothing
-  i64 nodes_before = 0, nodes_after = 0;
-  i64 constant_bytes_before = 0, constant_bytes_after = 0;
-  OpHistogram ops_before, ops_after;
-  double ms = 0;         ///< passes
-  double verify_ms = 0;  ///< inference and verification between passes
-};
-
-/// Optimizes `graph` in place until nothing changes.
+/// Optimizes `graph` and its bodies in place until nothing changes. A rewrite that proves wrong is
+/// undone and reported, and the run goes on.
 /// throws  Error(bad_argument) listing the names when `skip` or `only` holds an unknown one;
-///         Error(internal) when a pass breaks the graph or max_rounds is not enough
+///         Error(internal) when the graph is broken before or afterwards
 OptimizeReport optimize(Graph& graph, const OptimizeOptions& options = {});
 
 }  // namespace sinter

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Per-channel vectors and affine nodes. The channel axis is axis 1 of a tensor of rank >= 2 whose
+// Per-channel vectors. The channel axis is axis 1 of a tensor of rank >= 2 whose
 // dimension there, C, is a number. A "channel vector" has C doubles.
 #pragma once
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "graph/graph.h"
@@ -21,16 +20,5 @@ std::optional<std::vector<double>> channel_values(const Tensor& constant, const 
 /// The parameter of ChannelAffine or ChannelQuadratic for a tensor of `rank`: [C,1,...,1] with
 /// rank - 1 dimensions, rounded once.
 Tensor channel_parameter(DType type, i64 rank, std::span<const double> values);
-
-/// y = scale*x + shift per channel.
-struct Affine {
-  ValueId x;
-  std::vector<double> scale, shift;
-};
-
-/// What a node is as an affine map of one of its inputs: Mul, Add, Sub, Div by a channel constant,
-/// Neg, BatchNormalization in inference, ChannelAffine. nullopt when it is none; `reason` then says
-/// why if it nearly was (training mode, statistics not constant, float16, ...), else stays empty.
-std::optional<Affine> affine_form(const Graph& graph, NodeId node, std::string& reason);
 
 }  // namespace sinter::passes

@@ -2,6 +2,7 @@
 #include "passes/detail/edit.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -51,7 +52,7 @@ bool only_first_output_used(const Graph& graph, const Node& node) {
                      [&](ValueId v) { return graph.use_count(v) == 0; });
 }
 
-bool is_foldable(DType type) { return type == DType::f32 || type == DType::f64; }
+bool is_foldable(DType type) { return is_float(type); }
 
 std::vector<double> doubles(const Tensor& tensor) {
   std::vector<double> values(size_t(tensor.size()));
@@ -64,32 +65,63 @@ std::vector<double> doubles(const Tensor& tensor) {
   return values;
 }
 
+namespace {
+
+/// The float between zero and v nearest to v, made odd when it is not v: rounding it to a type of
+/// at most 22 bits of precision then rounds v itself.
+float to_odd(double v) {
+  float f = float(v);
+  if (double(f) == v || !std::isfinite(f)) return f;
+  if (std::abs(double(f)) > std::abs(v)) f = std::nextafter(f, 0.0f);
+  return std::bit_cast<float>(std::bit_cast<u32>(f) | 1u);
+}
+
+double as_stored(DType type, double v) {
+  switch (type) {
+    case DType::f32:
+      return float(v);
+    case DType::f16:
+      return to_float(to_half(to_odd(v)));
+    case DType::bf16:
+      return to_float(to_bfloat(to_odd(v)));
+    default:
+      return v;
+  }
+}
+
+double least_normal(DType type) {
+  switch (type) {
+    case DType::f64:
+      return std::numeric_limits<double>::min();
+    case DType::f16:
+      return 0x1p-14;
+    default:
+      return double(std::numeric_limits<float>::min());
+  }
+}
+
+}  // namespace
+
 Tensor rounded(DType type, Dims dims, std::span<const double> values) {
   Tensor t(type, std::move(dims));
   SINTER_ASSERT(t.size() == std::ssize(values) && is_foldable(type));
-  if (type == DType::f32) {
+  if (type == DType::f64) std::copy(values.begin(), values.end(), t.mutable_data<double>().begin());
+  if (type == DType::f32)
     std::transform(values.begin(), values.end(), t.mutable_data<float>().begin(),
                    [](double v) { return float(v); });
-  } else {
-    std::copy(values.begin(), values.end(), t.mutable_data<double>().begin());
-  }
+  if (type == DType::f16)
+    std::transform(values.begin(), values.end(), t.mutable_data<Half>().begin(),
+                   [](double v) { return to_half(to_odd(v)); });
+  if (type == DType::bf16)
+    std::transform(values.begin(), values.end(), t.mutable_data<BFloat>().begin(),
+                   [](double v) { return to_bfloat(to_odd(v)); });
   return t;
 }
 
 bool all_finite(DType type, std::span<const double> values) {
-  return std::all_of(values.begin(), values.end(), [&](double v) {
-    return type == DType::f32 ? std::isfinite(float(v)) : std::isfinite(v);
-  });
+  return std::all_of(values.begin(), values.end(),
+                     [&](double v) { return std::isfinite(as_stored(type, v)); });
 }
-
-namespace {
-
-double least_normal(DType type) {
-  return type == DType::f32 ? double(std::numeric_limits<float>::min())
-                            : std::numeric_limits<double>::min();
-}
-
-}  // namespace
 
 bool is_subnormal(DType type, std::span<const double> values) {
   double largest = 0;
@@ -100,6 +132,19 @@ bool is_subnormal(DType type, std::span<const double> values) {
 bool has_subnormal_scale(DType type, std::span<const double> scale) {
   return std::any_of(scale.begin(), scale.end(),
                      [&](double s) { return s != 0 && std::abs(s) < least_normal(type); });
+}
+
+std::string rounding_refusal(DType type, std::span<const double> values,
+                             std::span<const double> old) {
+  if (!all_finite(type, values)) return "a folded constant is not finite";
+  if (is_subnormal(type, values)) return "a folded constant would be subnormal";
+  if (type != DType::f16 && type != DType::bf16) return "";
+  const auto is_tiny = [&](double v) { return v != 0 && std::abs(v) < least_normal(type); };
+  const bool was_tiny = std::any_of(old.begin(), old.end(), is_tiny);
+  for (size_t i = 0; i < values.size(); ++i)
+    if (is_tiny(values[i]) && !(old.size() == values.size() ? is_tiny(old[i]) : was_tiny))
+      return "a folded constant would be subnormal";
+  return "";
 }
 
 bool may_copy(const Graph& graph, ValueId constant) {

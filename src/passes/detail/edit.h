@@ -25,13 +25,13 @@ std::string why_not_one_reader(const Graph& graph, ValueId value);
 /// True when no output of `node` but the first is used: statistics, masks, indices do not matter.
 bool only_first_output_used(const Graph& graph, const Node& node);
 
-/// f32 or f64, the types that passes fold in.
+/// f32, f64, f16 or bf16, the types that passes fold in.
 bool is_foldable(DType type);
 
 /// Elements as doubles.
 std::vector<double> doubles(const Tensor& tensor);
 
-/// The doubles rounded once to `type` (f32 or f64).
+/// The doubles rounded once to `type`, one of the foldable ones.
 Tensor rounded(DType type, Dims dims, std::span<const double> values);
 
 /// False when an element, rounded to `type`, is not finite.
@@ -44,6 +44,11 @@ bool is_subnormal(DType type, std::span<const double> values);
 /// True when `scale` holds a nonzero factor below the normal numbers of `type`: what it scales
 /// loses digits.
 bool has_subnormal_scale(DType type, std::span<const double> scale);
+
+/// Why `values`, which replace `old`, may not be rounded to `type`: one would not be finite, all of
+/// them would be subnormal, or in f16 and bf16 one that was normal would be. "" when they may.
+std::string rounding_refusal(DType type, std::span<const double> values,
+                             std::span<const double> old);
 
 /// True when a private copy of `constant` may be made: it dies (this is its only use) or the copy
 /// costs at most 1 MiB.

@@ -1,120 +1,241 @@
 // SPDX-License-Identifier: Apache-2.0
+// How operators take an affine map f = a*x + b at their result:
+//
+//   Add      f(u + v) = (a u + b) + a v = a u + (a v + b);  a = 1: one operand alone
+//   Sub      f(u - v) = (a u + b) - a v = a u - (a v - b)
+//   Mul      f(u v)   = (a u) v = u (a v)      b = 0        Div  (a u) / v = u / (v / a)
+//   Neg      f(-u)    = -(a u - b)
+//   Clip     f(Clip(u, l, h)) = Clip(f(u), f(l), f(h))      one a > 0 for all axes
+//   Where    both branches; Max and Min every operand, a > 0    Concat  every operand its part
+//   Split    b = 0 and a = 1 for the other parts            BatchNormalization  gamma' = a gamma,
+//                                                           beta' = a beta + b
+//   MatMul   of two variables: the scale of rows to the left one, of columns to the right one
+// and the operators of carry.h by themselves.
 #include <algorithm>
 
+#include "passes/detail/carry.h"
 #include "passes/detail/edit.h"
-#include "passes/detail/fold.h"
+#include "passes/detail/linear.h"
 
 namespace sinter::passes {
 namespace {
 
-/// New constants for a linear node, still in double.
-struct Parameters {
-  std::vector<double> weight, bias;
-  Dims weight_dims, bias_dims;
-};
+i64 rank_of(const Graph& g, ValueId v) { return g.shape(v) ? std::ssize(*g.shape(v)) : -1; }
 
-bool any_nonzero(const std::vector<double>& v) {
-  return std::any_of(v.begin(), v.end(), [](double x) { return x != 0; });
+/// A need of operand `i` under broadcasting; nullopt when it cannot take it.
+std::optional<Need> operand_need(const Graph& g, const Node& n, i64 i, const AffineMap& map) {
+  const ValueId v = n.inputs[size_t(i)];
+  const i64 rank = rank_of(g, n.outputs[0]);
+  if (g.constant(v) != nullptr) return Need{i, map, std::max<i64>(rank, 0)};
+  const std::optional<AffineMap> seen = seen_from_operand(g, v, map, rank);
+  return seen ? std::optional(Need{i, *seen, rank_of(g, v)}) : std::nullopt;
 }
 
-ValueId bias_of(const Node& n) { return n.inputs.size() > 2 ? n.inputs[2] : ValueId{}; }
-
-Parameters fold_conv(const Graph& g, const Node& conv, const Affine& f) {
-  const Tensor& weight = *g.constant(conv.inputs[1]);
-  Parameters p{doubles(weight), f.shift, weight.dims(), {std::ssize(f.shift)}};
-  const bool transposed = conv.op == Op::ConvTranspose;
-  const i64 per_group = weight.dim(1), group = conv.attributes.integer("group", 1);
-  const i64 rows = transposed ? weight.dim(0) * per_group : weight.dim(0);  // one scale each
-  const i64 row_size = rows == 0 ? 0 : weight.size() / rows;
-  for (i64 row = 0; row < rows; ++row) {
-    i64 channel = row;
-    if (transposed) {
-      const i64 input = row / per_group, column = row % per_group;
-      channel = input / (weight.dim(0) / group) * per_group + column;
-    }
-    for (i64 i = 0; i < row_size; ++i)
-      p.weight[size_t(row * row_size + i)] *= f.scale[size_t(channel)];
+/// Adds the way that gives maps[i] to operand first + i, unless one cannot take its map.
+void add_way(const Graph& g, const Node& n, std::vector<AffineMap> maps, i64 first,
+             std::vector<Raised>& ways) {
+  Raised way;
+  for (size_t i = 0; i < maps.size(); ++i) {
+    if (maps[i].is_identity()) continue;
+    std::optional<Need> need = operand_need(g, n, first + i64(i), maps[i]);
+    if (!need) return;
+    way.needs.push_back(std::move(*need));
   }
-  if (const Tensor* bias = g.constant(bias_of(conv)))
-    for (size_t o = 0; o < p.bias.size(); ++o) p.bias[o] += f.scale[o] * bias->as_double(i64(o));
-  return p;
+  ways.push_back(std::move(way));
 }
 
-/// Columns of op(B) scaled; C' over [N], or [M,N] when C varies with the row.
-Parameters fold_gemm(const Graph& g, const Node& gemm, const Affine& f) {
-  const Tensor& weight = *g.constant(gemm.inputs[1]);
-  const bool transposed = gemm.attributes.integer("transB", 0) != 0;
-  const i64 n_count = std::ssize(f.scale), columns = weight.dim(1);
-  Parameters p{doubles(weight), f.shift, weight.dims(), {n_count}};
-  for (i64 i = 0; i < weight.size(); ++i)
-    p.weight[size_t(i)] *= f.scale[size_t(transposed ? i / columns : i % columns)];
-  const double beta = gemm.attributes.real("beta", 1);
-  const Tensor* c = g.constant(bias_of(gemm));
-  if (c == nullptr) return p;
-  const i64 rows = c->rank() == 2 ? c->dim(0) : 1;
-  const i64 c_columns = c->rank() == 0 ? 1 : c->dim(c->rank() - 1);
-  if (rows > 1) p.bias_dims = {rows, n_count};
-  p.bias.resize(size_t(rows * n_count));
-  for (i64 m = 0; m < rows; ++m)
-    for (i64 n = 0; n < n_count; ++n) {
-      const double old = beta * c->as_double(m * c_columns + (c_columns == 1 ? 0 : n));
-      p.bias[size_t(m * n_count + n)] = f.scale[size_t(n)] * old + f.shift[size_t(n)];
+AffineMap negated_shift(AffineMap map) {
+  for (double& b : map.shift) b = -b;
+  return map;
+}
+
+std::vector<Raised> through_sum(const Graph& g, const Node& n, const AffineMap& map) {
+  std::vector<Raised> ways;
+  const AffineMap scale = map.without_shift();
+  const AffineMap right = n.op == Op::Sub ? negated_shift(map) : map;
+  const auto to_left = [&] { add_way(g, n, {map, scale}, 0, ways); };
+  const auto to_right = [&] { add_way(g, n, {scale, right}, 0, ways); };
+  const bool prefers_left = g.constant(n.inputs[0]) != nullptr;
+  prefers_left ? to_left() : to_right();
+  if (map.has_shift()) prefers_left ? to_right() : to_left();
+  return ways;
+}
+
+std::vector<Raised> through_product(const Graph& g, const Node& n, const AffineMap& map,
+                                    std::string& refusal) {
+  if (map.has_shift()) {
+    refusal = "a shift does not commute with " + std::string(name(n.op));
+    return {};
+  }
+  std::vector<Raised> ways;
+  const std::optional<AffineMap> right = n.op == Op::Div ? map.reciprocal() : std::optional(map);
+  const auto to_left = [&] { add_way(g, n, {map, AffineMap()}, 0, ways); };
+  const auto to_right = [&] {
+    if (right) add_way(g, n, {AffineMap(), *right}, 0, ways);
+  };
+  const bool prefers_left = g.constant(n.inputs[1]) == nullptr;
+  prefers_left ? to_left() : to_right();
+  prefers_left ? to_right() : to_left();
+  return ways;
+}
+
+std::vector<Raised> through_clip(const Graph& g, const Node& n, const AffineMap& map,
+                                 std::string& refusal) {
+  Raised way{{}, {{0, map, 0}}};
+  for (size_t i = 1; i < n.inputs.size(); ++i) {
+    if (!n.inputs[i].valid()) continue;
+    if (g.constant(n.inputs[i]) == nullptr) refusal = "a bound of the Clip is not a constant";
+    way.needs.push_back({i64(i), map, 0});
+  }
+  if (!map.is_uniform() || !map.is_positive()) refusal = "a Clip takes one positive scale";
+  return refusal.empty() ? std::vector<Raised>{std::move(way)} : std::vector<Raised>{};
+}
+
+/// Max and Min, of which every operand takes a rising map; Where takes any in its branches.
+std::vector<Raised> through_selection(const Graph& g, const Node& n, const AffineMap& map,
+                                      std::string& refusal) {
+  std::vector<Raised> ways;
+  const i64 first = n.op == Op::Where ? 1 : 0;
+  if (n.op != Op::Where && !map.is_positive())
+    refusal = std::string(name(n.op)) + " takes positive scales";
+  else
+    add_way(g, n, std::vector<AffineMap>(n.inputs.size() - size_t(first), map), first, ways);
+  return ways;
+}
+
+/// The part of `map` over [begin, begin + count) of its axis.
+AffineMap part_of(const AffineMap& map, i64 begin, i64 count) {
+  AffineMap part{map.axis, {}, {}};
+  for (i64 i = begin; i < begin + count; ++i) {
+    part.scale.push_back(map.a(i));
+    part.shift.push_back(map.b(i));
+  }
+  return part;
+}
+
+std::vector<Raised> through_concat(const Graph& g, const Node& n, const AffineMap& map,
+                                   std::string& refusal) {
+  const i64 rank = rank_of(g, n.outputs[0]);
+  const i64 axis = normalized(n.attributes.integer("axis", 0), std::max<i64>(rank, 1));
+  Raised way;
+  i64 begin = 0;
+  for (i64 i = 0; i < std::ssize(n.inputs); ++i) {
+    AffineMap part = map;
+    if (!map.is_uniform() && map.axis == axis) {
+      const std::optional<Shape>& shape = g.shape(n.inputs[size_t(i)]);
+      const std::optional<i64> count = shape ? (*shape)[size_t(axis)].value() : std::nullopt;
+      if (!count) {
+        refusal = "the parts of the Concat are not known";
+        return {};
+      }
+      part = part_of(map, begin, *count);
+      begin += *count;
     }
-  return p;
+    if (!part.is_identity()) way.needs.push_back({i, std::move(part), rank});
+  }
+  return {std::move(way)};
 }
 
-/// Why the linear node cannot take the map, or empty.
-std::string refusal(const Graph& g, const Node& linear, const Affine& f) {
-  if (std::string why = why_not_one_reader(g, f.x); !why.empty()) return why;
-  const Tensor* weight = g.constant(linear.inputs[1]);
-  if (weight == nullptr) return "the weight is not a constant";
-  const ValueId bias = bias_of(linear);
-  if (bias.valid() && g.constant(bias) == nullptr) return "the bias is not a constant";
-  if (!may_copy(g, linear.inputs[1])) return "the shared weight would be copied";
-  const bool is_matrix = linear.op == Op::Gemm || linear.op == Op::MatMul;
-  const std::optional<Shape>& x = g.shape(f.x);
-  if (is_matrix && (!x || x->size() != 2 || weight->rank() != 2))
-    return "the product is not of rank 2";
-  if (linear.op == Op::MatMul &&
-      (!g.shape(linear.inputs[0]) || g.shape(linear.inputs[0])->size() != 2))
-    return "the product is not of rank 2";
-  return "";
+std::vector<Raised> through_split(const Graph& g, const Node& n, i64 output, const AffineMap& map,
+                                  std::string& refusal) {
+  const i64 rank = rank_of(g, n.inputs[0]);
+  const i64 axis = normalized(n.attributes.integer("axis", 0), std::max<i64>(rank, 1));
+  AffineMap whole{axis, {}, {}};
+  for (i64 o = 0; o < std::ssize(n.outputs); ++o) {
+    const std::optional<Shape>& shape = g.shape(n.outputs[size_t(o)]);
+    const std::optional<i64> count = shape ? (*shape)[size_t(axis)].value() : std::nullopt;
+    if (!count || rank < 0 || !(map.is_uniform() || map.axis == axis)) {
+      refusal = "the parts of the Split are not known along the map's axis";
+      return {};
+    }
+    for (i64 i = 0; i < *count; ++i) {
+      whole.scale.push_back(o == output ? map.a(i) : 1);
+      whole.shift.push_back(o == output ? map.b(i) : 0);
+    }
+  }
+  return {{{}, {{0, std::move(whole), rank}}}};
+}
+
+std::vector<Raised> into_batchnorm(const Graph& g, NodeId id, const AffineMap& map,
+                                   std::string& refusal) {
+  const std::optional<AffineNode> bn = affine_node(g, id, refusal);
+  if (!bn || !(map.is_uniform() || map.axis == 1)) {
+    if (refusal.empty()) refusal = "it does not vary along the channels";
+    return {};
+  }
+  return {{{}, {{1, map.without_shift().along(0), 1}, {2, map.along(0), 1}}}};
+}
+
+std::vector<Raised> through_variable_product(const Graph& g, const Node& n, const AffineMap& map,
+                                             std::string& refusal) {
+  const i64 rank = rank_of(g, n.outputs[0]);
+  std::vector<Raised> ways;
+  for (i64 i : {0, 1}) {
+    const i64 operand_rank = rank_of(g, n.inputs[size_t(i)]);
+    const i64 free_axis = rank - (i == 0 ? 2 : 1);  // of the result
+    if (map.has_shift() || g.constant(n.inputs[size_t(i)]) != nullptr || operand_rank < 2) continue;
+    if (map.is_uniform())
+      ways.push_back({{}, {{i, map, operand_rank}}});
+    else if (map.axis == free_axis && n.op == Op::MatMul)
+      ways.push_back({{}, {{i, map.along(operand_rank - (i == 0 ? 2 : 1)), operand_rank}}});
+  }
+  if (bias_of(n).valid()) ways.clear();
+  if (ways.empty() && refusal.empty()) refusal = "the product has no constant factor";
+  return ways;
+}
+
+std::vector<Raised> through_carrier(const Graph& g, NodeId id, const AffineMap& map,
+                                    std::string& refusal) {
+  const Node& n = g.node(id);
+  if (may_pass(what_passes(g, n), map))
+    if (std::optional<AffineMap> before = carried_back(g, n, map))
+      return {{{}, {{0, std::move(*before), rank_of(g, n.inputs[0])}}}};
+  refusal = "it does not commute with " + g.describe(id);
+  return {};
 }
 
 }  // namespace
 
-std::optional<std::string> fold_back(Graph& graph, NodeId node, const Affine& f,
-                                     std::span<const Op> producers) {
-  const NodeId linear_id = graph.value(f.x).producer;
-  if (!linear_id.valid()) return std::nullopt;
-  const Node linear = graph.node(linear_id);
-  if (std::find(producers.begin(), producers.end(), linear.op) == producers.end())
-    return std::nullopt;
-  if (std::string why = refusal(graph, linear, f); !why.empty()) return why;
-
-  const bool is_matrix = linear.op == Op::Gemm || linear.op == Op::MatMul;
-  const Parameters p = is_matrix ? fold_gemm(graph, linear, f) : fold_conv(graph, linear, f);
-  const DType type = graph.dtype(f.x);
-  if (!all_finite(type, p.weight) || !all_finite(type, p.bias))
-    return "a folded constant is not finite";
-  if (is_subnormal(type, p.weight) || has_subnormal_scale(type, f.scale))
-    return "a folded constant would be subnormal";
-
-  std::vector<ValueId> inputs = {linear.inputs[0],
-                                 graph.add_constant(rounded(type, p.weight_dims, p.weight))};
-  const bool has_bias = bias_of(linear).valid() || any_nonzero(p.bias);
-  if (has_bias) inputs.push_back(graph.add_constant(rounded(type, p.bias_dims, p.bias)));
-  const ValueId y = graph.node(node).outputs[0];
-  if (linear.op == Op::MatMul && has_bias) {
-    const NodeId gemm = graph.add_node(Op::Gemm, std::move(inputs), {}, {}, linear.name);
-    replace_and_erase(graph, y, graph.node(gemm).outputs[0]);
-    return "";
+std::vector<Raised> raise_through(const Graph& graph, NodeId id, i64 output, const AffineMap& map,
+                                  std::string& refusal) {
+  refusal.clear();
+  const Node& n = graph.node(id);
+  if (output != 0 && n.op != Op::Split) {
+    refusal = "it reads a second result of " + graph.describe(id);
+    return {};
   }
-  graph.set_inputs(linear_id, std::move(inputs));
-  if (linear.op == Op::Gemm) graph.erase_attribute(linear_id, "beta");
-  graph.infer(linear_id);
-  replace_and_erase(graph, y, linear.outputs[0]);
-  return "";
+  switch (n.op) {
+    case Op::Conv:
+    case Op::ConvTranspose:
+      return raise_into_linear(graph, id, map, refusal);
+    case Op::Gemm:
+    case Op::MatMul: {
+      std::vector<Raised> ways = raise_into_linear(graph, id, map, refusal);
+      return ways.empty() ? through_variable_product(graph, n, map, refusal) : ways;
+    }
+    case Op::BatchNormalization:
+      return into_batchnorm(graph, id, map, refusal);
+    case Op::Add:
+    case Op::Sub:
+      return through_sum(graph, n, map);
+    case Op::Mul:
+    case Op::Div:
+      return through_product(graph, n, map, refusal);
+    case Op::Neg:
+      return {{{}, {{0, negated_shift(map), rank_of(graph, n.inputs[0])}}}};
+    case Op::Clip:
+      return through_clip(graph, n, map, refusal);
+    case Op::Where:
+    case Op::Max:
+    case Op::Min:
+      return through_selection(graph, n, map, refusal);
+    case Op::Concat:
+      return through_concat(graph, n, map, refusal);
+    case Op::Split:
+      return through_split(graph, n, output, map, refusal);
+    default:
+      return through_carrier(graph, id, map, refusal);
+  }
 }
 
 }  // namespace sinter::passes

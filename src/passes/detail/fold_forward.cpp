@@ -1,228 +1,263 @@
 // SPDX-License-Identifier: Apache-2.0
+// How operators take an affine map f = a*x + b at an input, with c a constant and v a variable:
+//
+//   Add    f(u) + c = a (u + (c + b)/a)     a goes on; a = 1: nothing does     f(u) + v, a = 1: b
+//   Sub    f(u) - c = a (u - (c - b)/a)     c - f(u) = (c - b)/a - u, times a
+//   Mul    f(u) c   = u (a c) + b c         b c goes on                        f(u) v, b = 0: a
+//   Div    f(u) / c = u / (c/a) + b/c       c / f(u) = (c/a) / u, b = 0
+//   Clip   Clip(f(u), l, h) = f(Clip(u, (l-b)/a, (h-b)/a))                     one a > 0
+//   Concat, Split                           the map of that part
+//   BatchNormalization                      gamma' = a gamma, beta' = beta + k b + mean (k - k a),
+//                                           k = gamma / sqrt(var + epsilon)
+// and the operators of carry.h by themselves.
 #include <algorithm>
+#include <cmath>
 
+#include "passes/detail/carry.h"
 #include "passes/detail/edit.h"
-#include "passes/detail/fold.h"
+#include "passes/detail/linear.h"
 
 namespace sinter::passes {
 namespace {
 
-/// One reader of the affine node and the constants it will take.
-struct Edit {
-  NodeId linear;  ///< the Conv, ConvTranspose, Gemm or MatMul
-  NodeId bridge;  ///< the Flatten or Reshape between, if any
-  std::vector<double> weight, bias;
-  Dims bias_dims;
-  bool sets_bias = false;
-  std::string refusal;  ///< not empty: it cannot
-};
-
-bool any_nonzero(const std::vector<double>& v) {
-  return std::any_of(v.begin(), v.end(), [](double x) { return x != 0; });
+// A map's scale is divided by only above this: c/a stays far from the ends of the type's range.
+double least_divisor(DType type) {
+  return type == DType::f64 ? 0x1p-300 : type == DType::f16 ? 0x1p-6 : 0x1p-40;
 }
 
-bool pads_nothing(const Node& conv) {
-  const std::string auto_pad = conv.attributes.text("auto_pad", "NOTSET");
-  if (auto_pad == "VALID") return true;
-  const std::vector<i64> pads = conv.attributes.integers("pads");
-  return auto_pad == "NOTSET" &&
-         std::all_of(pads.begin(), pads.end(), [](i64 p) { return p == 0; });
-}
+i64 rank_of(const Graph& g, ValueId v) { return g.shape(v) ? std::ssize(*g.shape(v)) : -1; }
 
-void fold_conv(const Graph& g, const Node& conv, const std::vector<double>& scale,
-               const std::vector<double>& shift, Edit& edit) {
-  const Tensor& weight = *g.constant(conv.inputs[1]);
-  const bool shifts = any_nonzero(shift);
-  if (shifts && !pads_nothing(conv)) {
-    edit.refusal = "the Conv that reads it pads, and the shift is not zero";
-    return;
+/// sign*(x + sign_of_shift*b)/a as a map of a constant operand; nullopt when a is too near zero.
+std::optional<AffineMap> divided(const AffineMap& map, double shift_sign, DType type) {
+  AffineMap inverse = map;
+  for (i64 i = 0; i < map.count(); ++i) {
+    const double a = map.scale[size_t(i)];
+    if (!(std::abs(a) >= least_divisor(type))) return std::nullopt;
+    inverse.scale[size_t(i)] = 1 / a;
+    inverse.shift[size_t(i)] = shift_sign * map.shift[size_t(i)] / a;
   }
-  const i64 filters = weight.dim(0), per_group = weight.dim(1);
-  const i64 group = conv.attributes.integer("group", 1);
-  const i64 taps = weight.size() / std::max<i64>(1, filters * per_group);
-  edit.bias.assign(size_t(filters), 0);
-  if (conv.inputs.size() > 2 && conv.inputs[2].valid())
-    edit.bias = doubles(*g.constant(conv.inputs[2]));
-  for (i64 o = 0; o < filters; ++o)
-    for (i64 c = 0; c < per_group; ++c) {
-      const size_t channel = size_t(o / (filters / group) * per_group + c);
-      for (i64 k = 0; k < taps; ++k) {
-        double& w = edit.weight[size_t((o * per_group + c) * taps + k)];
-        edit.bias[size_t(o)] += w * shift[channel];
-        w *= scale[channel];
+  return inverse;
+}
+
+AffineMap scaled_shift(const AffineMap& map, double factor) {
+  AffineMap shift = map.without_scale();
+  for (double& b : shift.shift) b *= factor;
+  return shift;
+}
+
+/// The map of operand `input` in the coordinates of the result; nullopt when ranks are not known.
+std::optional<AffineMap> seen_from_result(const Graph& g, const Node& n, i64 input,
+                                          const AffineMap& map) {
+  if (map.is_uniform()) return map;
+  const i64 from = rank_of(g, n.inputs[size_t(input)]), to = rank_of(g, n.outputs[0]);
+  if (from < 0 || to < 0) return std::nullopt;
+  return map.along(map.axis + to - from);
+}
+
+Sunk refused(std::string why) { return {std::move(why), {}, {}}; }
+
+Sunk into_sum(const Graph& g, NodeId id, i64 input, const AffineMap& map) {
+  const Node& n = g.node(id);
+  const i64 other = 1 - input, rank = std::max<i64>(rank_of(g, n.outputs[0]), 0);
+  const bool subtracted = n.op == Op::Sub && input == 1;
+  const ValueId v = n.inputs[size_t(other)];
+  if (g.constant(v) == nullptr) {
+    if (map.has_scale()) return refused("a scale does not commute with " + g.describe(id));
+    return {"", {}, {{0, scaled_shift(map, subtracted ? -1 : 1)}}};
+  }
+  // u + c: c takes +b. u - c and c - u: it takes -b.
+  const std::optional<AffineMap> constant =
+      divided(map, n.op == Op::Sub ? -1 : 1, g.dtype(n.outputs[0]));
+  if (!constant) return refused("its scale is too near zero to divide by");
+  Sunk sunk;
+  sunk.edits.push_back(map_operand(g, id, other, *constant, rank));
+  if (map.has_scale()) sunk.rest.emplace_back(0, map.without_shift());
+  return sunk;
+}
+
+/// The values of a constant factor as factors of `map`, along its axis or along their own.
+std::optional<AffineMap> shift_times(const Graph& g, const Node& n, const AffineMap& map,
+                                     const Tensor& c, bool divides) {
+  const auto values = axis_values(c, g.shape(n.outputs[0]));
+  if (!values || (values->axis >= 0 && !map.is_uniform() && values->axis != map.axis))
+    return std::nullopt;
+  const i64 count = std::max<i64>(map.count(), std::ssize(values->values));
+  AffineMap shift{std::max(map.axis, values->axis), std::vector<double>(size_t(count), 1), {}};
+  for (i64 i = 0; i < count; ++i) {
+    const double factor = values->values[size_t(values->axis < 0 ? 0 : i)];
+    shift.shift.push_back(divides ? map.b(i) / factor : map.b(i) * factor);
+  }
+  return shift;
+}
+
+Sunk into_product(const Graph& g, NodeId id, i64 input, const AffineMap& map) {
+  const Node& n = g.node(id);
+  const i64 other = 1 - input, rank = std::max<i64>(rank_of(g, n.outputs[0]), 0);
+  const Tensor* c = g.constant(n.inputs[size_t(other)]);
+  const bool is_divisor = n.op == Op::Div && input == 1, divides = n.op == Op::Div && input == 0;
+  const std::optional<AffineMap> inverse = divided(map, 0, g.dtype(n.outputs[0]));
+  if (map.has_shift() && (c == nullptr || is_divisor))
+    return refused("a shift does not commute with " + g.describe(id));
+  if ((is_divisor || (divides && c != nullptr)) && !inverse)
+    return refused("its scale is too near zero to divide by");
+  if (c == nullptr) return {"", {}, {{0, is_divisor ? *inverse : map}}};
+  Sunk sunk;
+  if (map.has_scale())
+    sunk.edits.push_back(
+        map_operand(g, id, other, is_divisor || divides ? *inverse : map.without_shift(), rank));
+  if (map.has_shift()) {
+    std::optional<AffineMap> shift = shift_times(g, n, map, *c, divides);
+    if (!shift) return refused("its shift would vary along two axes behind " + g.describe(id));
+    sunk.rest.emplace_back(0, std::move(*shift));
+  }
+  return sunk;
+}
+
+Sunk into_clip(const Graph& g, NodeId id, i64 input, const AffineMap& map) {
+  const Node& n = g.node(id);
+  if (input != 0 || !map.is_uniform() || !map.is_positive())
+    return refused("a Clip takes one positive scale");
+  const std::optional<AffineMap> inverse = divided(map, -1, g.dtype(n.outputs[0]));
+  if (!inverse) return refused("its scale is too near zero to divide by");
+  Sunk sunk;
+  sunk.rest.emplace_back(0, map);
+  for (size_t i = 1; i < n.inputs.size(); ++i) {
+    if (!n.inputs[i].valid()) continue;
+    if (g.constant(n.inputs[i]) == nullptr) return refused("a bound of the Clip is not a constant");
+    sunk.edits.push_back(map_operand(g, id, i64(i), *inverse, 0));
+  }
+  return sunk;
+}
+
+/// The part `map` of a longer axis, identity elsewhere.
+AffineMap widened(const AffineMap& map, i64 axis, i64 begin, i64 count, i64 total) {
+  AffineMap wide{axis, std::vector<double>(size_t(total), 1),
+                 std::vector<double>(size_t(total), 0)};
+  for (i64 i = 0; i < count; ++i) {
+    wide.scale[size_t(begin + i)] = map.a(i);
+    wide.shift[size_t(begin + i)] = map.b(i);
+  }
+  return wide;
+}
+
+/// Sizes along `axis`; empty when one is not a number.
+std::vector<i64> sizes_along(const Graph& g, const std::vector<ValueId>& values, i64 axis) {
+  std::vector<i64> sizes;
+  for (ValueId v : values) {
+    const std::optional<Shape>& shape = g.shape(v);
+    if (!shape || !(*shape)[size_t(axis)].value()) return {};
+    sizes.push_back(*(*shape)[size_t(axis)].value());
+  }
+  return sizes;
+}
+
+Sunk into_concat(const Graph& g, NodeId id, i64 input, const AffineMap& map) {
+  const Node& n = g.node(id);
+  const i64 rank = rank_of(g, n.outputs[0]);
+  if (rank < 1) return refused("the parts of the Concat are not known");
+  const i64 axis = normalized(n.attributes.integer("axis", 0), rank);
+  const std::vector<i64> sizes = sizes_along(g, n.inputs, axis);
+  if (sizes.empty() || !(map.is_uniform() || map.axis == axis))
+    return refused("the parts of the Concat are not known along its axis");
+  i64 begin = 0, total = 0;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (i64(i) < input) begin += sizes[i];
+    total += sizes[i];
+  }
+  return {"", {}, {{0, widened(map, axis, begin, sizes[size_t(input)], total)}}};
+}
+
+Sunk into_split(const Graph& g, NodeId id, const AffineMap& map) {
+  const Node& n = g.node(id);
+  const i64 rank = rank_of(g, n.inputs[0]);
+  if (rank < 1) return refused("the parts of the Split are not known");
+  const i64 axis = normalized(n.attributes.integer("axis", 0), rank);
+  const std::vector<i64> sizes = sizes_along(g, n.outputs, axis);
+  if (sizes.empty()) return refused("the parts of the Split are not known");
+  Sunk sunk;
+  i64 begin = 0;
+  for (size_t o = 0; o < sizes.size(); ++o) {
+    AffineMap part = map;
+    if (!map.is_uniform() && map.axis == axis) {
+      part = {axis, {}, {}};
+      for (i64 i = begin; i < begin + sizes[o]; ++i) {
+        part.scale.push_back(map.a(i));
+        part.shift.push_back(map.b(i));
       }
     }
-  edit.sets_bias = shifts;
-  edit.bias_dims = {filters};
+    begin += sizes[o];
+    sunk.rest.emplace_back(i64(o), std::move(part));
+  }
+  return sunk;
 }
 
-void fold_conv_transpose(const Graph& g, const Node& conv, const std::vector<double>& scale,
-                         const std::vector<double>& shift, Edit& edit) {
-  if (any_nonzero(shift)) {
-    edit.refusal = "the ConvTranspose that reads it would have to spread the shift";
-    return;
+Sunk into_batchnorm(const Graph& g, NodeId id, i64 input, const AffineMap& map) {
+  std::string reason;
+  const std::optional<AffineNode> bn = affine_node(g, id, reason);
+  const Node& n = g.node(id);
+  if (!bn || input != 0) return refused(g.describe(id) + " is no affine map of it");
+  if (!map.is_uniform() && (map.axis != 1 || map.count() != bn->map.count()))
+    return refused("it does not vary along the channels");
+  const std::vector<double> mean = doubles(*g.constant(n.inputs[3]));
+  AffineMap gamma = map.without_shift(), beta{0, {}, {}};
+  for (i64 i = 0; i < bn->map.count(); ++i) {
+    const double k = bn->map.a(i);
+    beta.scale.push_back(1);
+    beta.shift.push_back(k * map.b(i) + mean[size_t(i)] * (k * map.a(i) - k));
   }
-  const i64 inputs = g.constant(conv.inputs[1])->dim(0);
-  const i64 row_size = std::ssize(edit.weight) / std::max<i64>(1, inputs);
-  for (i64 i = 0; i < std::ssize(edit.weight); ++i)
-    edit.weight[size_t(i)] *= scale[size_t(i / row_size)];
+  Sunk sunk;
+  sunk.edits.push_back(map_operand(g, id, 1, gamma.along(0), 1));
+  sunk.edits.push_back(map_operand(g, id, 2, std::move(beta), 1));
+  return sunk;
 }
 
-void fold_matrix(const Graph& g, const Node& linear, const std::vector<double>& scale,
-                 const std::vector<double>& shift, Edit& edit) {
-  const Tensor& weight = *g.constant(linear.inputs[1]);
-  if (weight.rank() != 2 || linear.attributes.integer("transA", 0) != 0) {
-    edit.refusal = "the product that reads it does not sum over axis 1 of a matrix";
-    return;
-  }
-  const bool transposed = linear.attributes.integer("transB", 0) != 0;
-  const i64 columns = weight.dim(1), n_count = transposed ? weight.dim(0) : columns;
-  const double alpha = linear.attributes.real("alpha", 1), beta = linear.attributes.real("beta", 1);
-  std::vector<double> added(size_t(n_count), 0);
-  for (i64 i = 0; i < weight.size(); ++i) {
-    const i64 row = i / columns, column = i % columns;
-    const i64 k = transposed ? column : row, n = transposed ? row : column;
-    added[size_t(n)] += alpha * edit.weight[size_t(i)] * shift[size_t(k)];
-    edit.weight[size_t(i)] *= scale[size_t(k)];
-  }
-  edit.sets_bias = any_nonzero(shift);
-  if (!edit.sets_bias) return;
-  const Tensor* c = linear.inputs.size() > 2 ? g.constant(linear.inputs[2]) : nullptr;
-  const i64 rows = c != nullptr && c->rank() == 2 ? c->dim(0) : 1;
-  const i64 c_columns = c == nullptr || c->rank() == 0 ? 1 : c->dim(c->rank() - 1);
-  edit.bias_dims = rows > 1 ? Dims{rows, n_count} : Dims{n_count};
-  for (i64 m = 0; m < rows; ++m)
-    for (i64 n = 0; n < n_count; ++n) {
-      const double old =
-          c == nullptr ? 0 : beta * c->as_double(m * c_columns + (c_columns == 1 ? 0 : n));
-      edit.bias.push_back(old + added[size_t(n)]);
-    }
-}
-
-/// Each channel's entry once per position behind it: [C] -> [C*positions].
-std::vector<double> repeated(const std::vector<double>& v, i64 positions) {
-  std::vector<double> out;
-  out.reserve(v.size() * size_t(positions));
-  for (double x : v) out.insert(out.end(), size_t(positions), x);
-  return out;
-}
-
-/// Positions per channel when `bridge` turns [N,C,...] into [N, C*positions]; 0 when it does not.
-i64 flattened_positions(const Graph& g, const Node& bridge) {
-  if (bridge.op != Op::Flatten && bridge.op != Op::Reshape) return 0;
-  const std::optional<Shape>&in = g.shape(bridge.inputs[0]), &out = g.shape(bridge.outputs[0]);
-  if (!channels(in) || !out || out->size() != 2) return 0;
-  if (bridge.op == Op::Flatten) {
-    const i64 axis = bridge.attributes.integer("axis", 1);
-    if (normalized(axis, std::ssize(*in)) != 1) return 0;
-  } else if (!same((*in)[0], (*out)[0])) {
-    return 0;
-  }
-  i64 positions = 1;
-  for (size_t d = 2; d < in->size(); ++d) {
-    const std::optional<i64> dim = (*in)[d].value();
-    if (!dim) return 0;
-    positions *= *dim;
-  }
-  return (*out)[1].is(*channels(in) * positions) ? positions : 0;
-}
-
-Edit plan(const Graph& g, NodeId reader, ValueId y, const Affine& f) {
-  Edit edit;
-  const Node* linear = &g.node(reader);
-  ValueId operand = y;
-  std::vector<double> scale = f.scale, shift = f.shift;
-  edit.linear = reader;
-  if (const i64 positions = flattened_positions(g, *linear); positions > 0) {
-    edit.bridge = reader;
-    operand = linear->outputs[0];
-    edit.refusal = why_not_one_reader(g, operand);
-    if (!edit.refusal.empty()) return edit;
-    edit.linear = g.value(operand).readers[0];
-    linear = &g.node(edit.linear);
-    scale = repeated(scale, positions);
-    shift = repeated(shift, positions);
-    if (linear->op != Op::Gemm && linear->op != Op::MatMul) {
-      edit.refusal = "its reader " + g.describe(edit.linear) + " is not linear";
-      return edit;
-    }
-  }
-  const bool is_conv = linear->op == Op::Conv || linear->op == Op::ConvTranspose;
-  const bool is_matrix = linear->op == Op::Gemm || linear->op == Op::MatMul;
-  const std::optional<Shape>& shape = g.shape(operand);
-  if (!is_conv && !is_matrix)
-    edit.refusal = "its reader " + g.describe(edit.linear) + " is not linear";
-  else if (linear->inputs[0] != operand ||
-           std::count(linear->inputs.begin(), linear->inputs.end(), operand) != 1)
-    edit.refusal = "it is not the first operand of " + g.describe(edit.linear);
-  else if (g.constant(linear->inputs[1]) == nullptr)
-    edit.refusal = "the weight of " + g.describe(edit.linear) + " is not a constant";
-  else if (linear->inputs.size() > 2 && linear->inputs[2].valid() &&
-           g.constant(linear->inputs[2]) == nullptr)
-    edit.refusal = "the bias of " + g.describe(edit.linear) + " is not a constant";
-  else if (!may_copy(g, linear->inputs[1]))
-    edit.refusal = "the shared weight of " + g.describe(edit.linear) + " would be copied";
-  else if (is_matrix && (!shape || shape->size() != 2))
-    edit.refusal = "the product that reads it does not sum over axis 1 of a matrix";
-  if (!edit.refusal.empty()) return edit;
-
-  edit.weight = doubles(*g.constant(linear->inputs[1]));
-  if (linear->op == Op::Conv)
-    fold_conv(g, *linear, scale, shift, edit);
-  else if (is_conv)
-    fold_conv_transpose(g, *linear, scale, shift, edit);
-  else
-    fold_matrix(g, *linear, scale, shift, edit);
-  const DType type = g.dtype(y);
-  if (edit.refusal.empty() && (!all_finite(type, edit.weight) || !all_finite(type, edit.bias)))
-    edit.refusal = "a folded constant is not finite";
-  if (edit.refusal.empty() &&
-      (is_subnormal(type, edit.weight) || has_subnormal_scale(type, f.scale)))
-    edit.refusal = "a folded constant would be subnormal";
-  return edit;
-}
-
-void apply(Graph& g, const Edit& edit, ValueId y, ValueId x) {
-  const Node linear = g.node(edit.linear);
-  const DType type = g.dtype(y);
-  ValueId operand = x;
-  if (edit.bridge.valid()) {
-    g.set_input(edit.bridge, 0, x);
-    operand = linear.inputs[0];
-  }
-  std::vector<ValueId> inputs = linear.inputs;
-  inputs[0] = operand;
-  inputs[1] = g.add_constant(rounded(type, g.constant(linear.inputs[1])->dims(), edit.weight));
-  if (edit.sets_bias) {
-    inputs.resize(3);
-    inputs[2] = g.add_constant(rounded(type, edit.bias_dims, edit.bias));
-  }
-  if (linear.op == Op::MatMul && edit.sets_bias) {
-    const NodeId gemm = g.add_node(Op::Gemm, std::move(inputs), {}, {}, linear.name);
-    g.replace_uses(linear.outputs[0], g.node(gemm).outputs[0]);
-    g.erase_node(edit.linear);
-    return;
-  }
-  g.set_inputs(edit.linear, std::move(inputs));
-  if (edit.sets_bias && linear.op == Op::Gemm) g.erase_attribute(edit.linear, "beta");
-  g.infer(edit.linear);
+Sunk past_carrier(const Graph& g, NodeId id, i64 input, const AffineMap& map) {
+  const Node& n = g.node(id);
+  if (input != 0 || !may_pass(what_passes(g, n), map))
+    return refused("its reader " + g.describe(id) + " is not linear");
+  std::optional<AffineMap> after = carried_forward(g, n, map);
+  if (!after) return refused("its reader " + g.describe(id) + " is not linear along its axis");
+  return {"", {}, {{0, std::move(*after)}}};
 }
 
 }  // namespace
 
-std::string fold_forward(Graph& graph, NodeId node, const Affine& f) {
-  const ValueId y = graph.node(node).outputs[0];
-  if (graph.is_output(y)) return "its result is a graph output";
-  const std::vector<NodeId> readers = graph.value(y).readers;
-  if (readers.empty()) return "nothing reads it";
-  std::vector<Edit> edits;
-  for (NodeId reader : readers) {
-    edits.push_back(plan(graph, reader, y, f));
-    if (!edits.back().refusal.empty()) return edits.back().refusal;
+Sunk sink_through(const Graph& graph, NodeId id, i64 input, const AffineMap& map) {
+  const Node& n = graph.node(id);
+  const auto elementwise = [&](Sunk (*into)(const Graph&, NodeId, i64, const AffineMap&)) {
+    const std::optional<AffineMap> seen = seen_from_result(graph, n, input, map);
+    return seen ? into(graph, id, input, *seen) : refused("a rank is not known");
+  };
+  switch (n.op) {
+    case Op::Conv:
+    case Op::ConvTranspose:
+    case Op::Gemm:
+    case Op::MatMul:
+      return sink_into_linear(graph, id, input, map);
+    case Op::BatchNormalization:
+      return into_batchnorm(graph, id, input, map);
+    case Op::Add:
+    case Op::Sub:
+      return elementwise(into_sum);
+    case Op::Mul:
+    case Op::Div:
+      return elementwise(into_product);
+    case Op::Neg: {
+      AffineMap rest = map;
+      for (double& b : rest.shift) b = -b;
+      return {"", {}, {{0, std::move(rest)}}};
+    }
+    case Op::Clip:
+      return into_clip(graph, id, input, map);
+    case Op::Concat:
+      return into_concat(graph, id, input, map);
+    case Op::Split:
+      return input == 0 ? into_split(graph, id, map) : refused("it is the sizes of a Split");
+    case Op::Shape:
+      return {};
+    default:
+      return past_carrier(graph, id, input, map);
   }
-  for (const Edit& edit : edits) apply(graph, edit, y, f.x);
-  erase_if_dead(graph, node);
-  return "";
 }
 
 }  // namespace sinter::passes

@@ -119,12 +119,10 @@ PassStats fuse_polynomials(Graph& graph, bool quadratic) {
     if (!graph.alive(*it) || !is_expandable(graph.node(*it).op)) continue;
     const ValueId root = graph.node(*it).outputs[0];
     if (graph.use_count(root) == 0) continue;
-    const DType type = graph.dtype(root);
-    if (!is_float(type)) continue;
+    if (!is_foldable(graph.dtype(root))) continue;
     const std::optional<Match> m = best_match(graph, root, quadratic);
     if (!m) continue;
-    std::string refusal = m->refusal;
-    if (!is_foldable(type)) refusal = "element type " + std::string(name(type)) + " is left alone";
+    const std::string& refusal = m->refusal;
     if (refusal.empty()) {
       replace(graph, root, *m);
       ++stats.changed;
