@@ -49,7 +49,9 @@ Graph bind_and_fuse(const Graph& model, bool fuse) {
     graph.set_input_type(input, value.type.dtype, shape);
   }
   graph.infer_all();
-  if (fuse) optimize(graph);
+  OptimizeOptions options;
+  options.rules.profile = Profile::fhe;
+  if (fuse) optimize(graph, options);
   return graph;
 }
 

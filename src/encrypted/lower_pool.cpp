@@ -69,9 +69,7 @@ void lower_reduce(Lowering& l, NodeId id) {
   const Node& node = l.graph().node(id);
   const Dims x = l.dims(node.inputs[0]);
   std::vector<i64> axes;
-  if (node.op == Op::ReduceMean) {
-    axes = node.attributes.integers("axes");
-  } else if (l.has(node, 1)) {
+  if (l.has(node, 1)) {
     const Tensor* given = l.constant(node.inputs[1]);
     if (given == nullptr) refuse(l, id, "the axes are not a constant");
     axes = given->as_ints();

@@ -177,7 +177,8 @@ PreparedKernel prepare_expand(const KernelSite& site) {
 }
 
 PreparedKernel prepare_pad(const KernelSite& site) {
-  if (site.attributes().text("mode", "constant") != "constant" || site.constant(1) == nullptr)
+  if (site.attributes().text("mode", "constant") != "constant" || site.constant(1) == nullptr ||
+      site.has(3))
     return {};
   const Dims &x = site.in(0), &y = site.out();
   const std::vector<i64> pads = site.constant(1)->as_ints();

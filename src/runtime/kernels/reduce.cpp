@@ -100,6 +100,17 @@ PreparedKernel prepare_reduce(const KernelSite& site, const std::vector<i64>& ax
   return prepared(*r, site.isa);
 }
 
+/// Axes are input 1; without any, all of them.
+PreparedKernel prepare_by_input(const KernelSite& site, bool mean) {
+  std::vector<i64> axes;
+  if (site.has(1)) {
+    if (site.constant(1) == nullptr) return {};
+    axes = site.constant(1)->as_ints();
+  }
+  if (axes.empty() && site.attributes().integer("noop_with_empty_axes", 0) != 0) return {};
+  return prepare_reduce(site, axes, mean);
+}
+
 }  // namespace
 
 float sum_f32(Isa isa, const float* x, i64 n) {
@@ -112,19 +123,9 @@ float sum_f32(Isa isa, const float* x, i64 n) {
   return sum_scalar(x, n);
 }
 
-PreparedKernel prepare_reduce_mean(const KernelSite& site) {
-  return prepare_reduce(site, site.attributes().integers("axes"), true);
-}
+PreparedKernel prepare_reduce_mean(const KernelSite& site) { return prepare_by_input(site, true); }
 
-PreparedKernel prepare_reduce_sum(const KernelSite& site) {
-  std::vector<i64> axes;
-  if (site.has(1)) {
-    if (site.constant(1) == nullptr) return {};
-    axes = site.constant(1)->as_ints();
-  }
-  if (axes.empty() && site.attributes().integer("noop_with_empty_axes", 0) != 0) return {};
-  return prepare_reduce(site, axes, false);
-}
+PreparedKernel prepare_reduce_sum(const KernelSite& site) { return prepare_by_input(site, false); }
 
 PreparedKernel prepare_global_average_pool(const KernelSite& site) {
   std::vector<i64> axes;
