@@ -96,7 +96,7 @@ def main():
 
     print("== The model, and what fusion makes of it", flush=True)
     steps.run("inspect", ["inspect", model], client)
-    steps.run("optimize", ["optimize", model, "-o", "fused.onnx", "--verify", 12], client)
+    steps.run("optimize", ["optimize", model, "-o", "fused.onnx", "--profile", "fhe", "--verify", 12], client)
 
     print("\n== Float32", flush=True)
     inputs = [text for name, _, _ in images for text in ("--input", f"x={source / 'images' / name}")]

@@ -161,7 +161,7 @@ void run_compile(const Options& o) {
   require(o.output.empty() || !o.no_fuse, ErrorKind::bad_argument,
           "compile: --no-fuse shows a plan only: expected no -o");
   if (!o.output.empty()) require_output(o.output, {o.model, o.data, o.config});
-  const Graph graph = import_onnx(o.model);
+  const Graph graph = import_onnx(o.model, {.keep_overridable = false});
   const Config config = o.config.empty() ? Config() : read_config(o.config);
   const std::vector<Tensor> data = read_calibration(graph, o, config);
   encrypted::CompileOptions options;

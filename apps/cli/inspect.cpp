@@ -9,14 +9,23 @@
 #include "cli/verbs.h"
 #include "graph/text.h"
 #include "onnx/import.h"
+#include "passes/pipeline.h"
 
 namespace sinter::cli {
 namespace {
 
 struct Options {
-  std::string model;
+  std::vector<std::string> models;
   bool operators = false, text = false, json = false;
 };
+
+/// The most frequent first.
+std::vector<std::pair<std::string, i64>> by_count(const OpHistogram& ops) {
+  std::vector<std::pair<std::string, i64>> sorted(ops.begin(), ops.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  return sorted;
+}
 
 std::string shape_text(const std::optional<Shape>& shape) {
   return shape ? to_text(*shape) : "unknown";
@@ -48,19 +57,18 @@ void print_operators(bool json) {
     print(nlohmann::ordered_json{{"operators", all}}.dump(2) + "\n");
     return;
   }
-  print(
-      table.text() +
-      "\nOperators are listed in their internal form; models of opset 7 to 17 are brought to it.\n"
-      "Attribute kinds: i integer, f float, s text, t tensor, I and F lists.\n");
+  print(table.text() +
+        "\nOperators are listed in their internal form; older forms are brought to it.\n"
+        "Attribute kinds: i integer, f float, s text, t tensor, g graph, I and F and S lists.\n");
 }
 
 void print_model(const Graph& graph, const Options& o) {
-  nlohmann::ordered_json json = {{"file", o.model},
+  nlohmann::ordered_json json = {{"file", o.models[0]},
                                  {"opset", graph.info.opset},
                                  {"ir_version", graph.info.ir_version},
                                  {"producer", graph.info.producer_name},
                                  {"producer_version", graph.info.producer_version},
-                                 {"nodes", graph.node_count()},
+                                 {"nodes", deep_node_count(graph)},
                                  {"constants", std::ssize(graph.constants())},
                                  {"constant_bytes", constant_bytes(graph)}};
   Table ports({"<port", "<name", "<type", "<shape"});
@@ -74,17 +82,17 @@ void print_model(const Graph& graph, const Options& o) {
   for (const GraphOutput& out : graph.outputs()) add_port("output", out.name, out.value);
   if (!graph.info.defaulted_inputs.empty()) json["defaulted_inputs"] = graph.info.defaulted_inputs;
   Table ops({"<operator", "nodes"});
-  for (const auto& [op, count] : op_histogram(graph)) {
+  for (const auto& [op, count] : by_count(count_ops(graph))) {
     ops.add({op, count_text(count)});
     json["operators"][op] = count;
   }
   ops.rule();
-  ops.add({"all", count_text(graph.node_count())});
+  ops.add({"all", count_text(deep_node_count(graph))});
   if (o.json) {
     print(json.dump(2) + "\n");
     return;
   }
-  print(fmt::format("{}: opset {}, made by {} {}, {} constants of {}\n\n", o.model,
+  print(fmt::format("{}: opset {}, made by {} {}, {} constants of {}\n\n", o.models[0],
                     graph.info.opset,
                     graph.info.producer_name.empty() ? "an unnamed tool" : graph.info.producer_name,
                     graph.info.producer_version, count_text(std::ssize(graph.constants())),
@@ -92,9 +100,44 @@ void print_model(const Graph& graph, const Options& o) {
         ports.text() + defaulted_text(graph) + "\n" + ops.text());
 }
 
+/// Operators of several models side by side.
+void print_models(const Options& o) {
+  std::vector<std::string> titles = {"<operator"}, nodes = {"all nodes"}, bytes = {"constants"},
+                           opsets = {"opset"};
+  std::vector<OpHistogram> counts;
+  OpHistogram all;
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const std::string& model : o.models) {
+    const Graph graph = import_onnx(model);
+    titles.push_back(std::filesystem::path(model).filename().string());
+    counts.push_back(count_ops(graph));
+    for (const auto& [op, count] : counts.back()) all[op] = std::max(all[op], count);
+    nodes.push_back(count_text(deep_node_count(graph)));
+    bytes.push_back(bytes_text(constant_bytes(graph)));
+    opsets.push_back(std::to_string(graph.info.opset));
+    json.push_back({{"file", model},
+                    {"opset", graph.info.opset},
+                    {"nodes", deep_node_count(graph)},
+                    {"constant_bytes", constant_bytes(graph)},
+                    {"operators", counts.back()}});
+  }
+  if (o.json) return print(nlohmann::ordered_json{{"models", json}}.dump(2) + "\n");
+  Table table(titles);
+  for (const auto& [op, most] : by_count(all)) {
+    std::vector<std::string> row = {op};
+    for (const OpHistogram& ops : counts)
+      row.push_back(ops.count(op) ? count_text(ops.at(op)) : "");
+    table.add(row);
+  }
+  table.rule();
+  for (const auto& row : {nodes, bytes, opsets}) table.add(row);
+  print(table.text());
+}
+
 void run_inspect(const Options& o) {
   if (o.operators) return print_operators(o.json);
-  const Graph graph = import_onnx(o.model);
+  if (o.models.size() > 1) return print_models(o);
+  const Graph graph = import_onnx(o.models[0], {.keep_overridable = false});
   if (o.text) return print(to_text(graph, {.max_elements = 8}));
   print_model(graph, o);
 }
@@ -113,9 +156,9 @@ std::string defaulted_text(const Graph& graph) {
 
 void add_inspect(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("inspect", "show inputs, outputs and operators of a model");
-  CLI::Option* model = command->add_option("model", o->model, "ONNX file");
+  CLI::App* command = app.add_subcommand("inspect", "show inputs, outputs and operators of models");
+  CLI::Option* model =
+      command->add_option("model", o->models, "ONNX file; several are shown side by side");
   CLI::Option* operators =
       command->add_flag("--operators", o->operators, "list the operators that sinter knows");
   command->add_flag("--text", o->text, "print the graph, one line a value");

@@ -275,7 +275,7 @@ Judgement judge_difference(const Tensor& found, const std::string& path) {
 }
 
 void run_model(const Options& o) {
-  const Graph graph = import_onnx(o.model);
+  const Graph graph = import_onnx(o.model, {.keep_overridable = false});
   const std::vector<std::filesystem::path> paths = output_paths(graph, o);
   const std::vector<Tensor> inputs = read_inputs(graph, o);
   const ClassNames names = o.labels.empty() ? ClassNames() : ClassNames::read(o.labels);

@@ -10,6 +10,7 @@ namespace sinter::cli {
 
 void add_inspect(CLI::App& app);
 void add_optimize(CLI::App& app);
+void add_verify(CLI::App& app);
 void add_run(CLI::App& app);
 void add_compile(CLI::App& app);
 void add_keygen(CLI::App& app);
