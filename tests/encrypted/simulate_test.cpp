@@ -112,7 +112,8 @@ TEST(Simulate, transposed_convolutions_pads_and_means_compute_the_graph) {
     const std::vector<i64> pads{0, 0, 1, 2, 0, 0, 1, 0};
     v = b.graph.add(Op::Pad, {v, b.graph.add_constant(Tensor::of<i64>({8}, pads)),
                               b.graph.add_constant(Tensor::scalar<float>(0.5f))});
-    v = b.graph.add(Op::ReduceMean, {v}, {{"axes", std::vector<i64>{2}}, {"keepdims", i64(0)}});
+    const ValueId axes = b.graph.add_constant(Tensor::of<i64>({1}, {2}));
+    v = b.graph.add(Op::ReduceMean, {v, axes}, {{"keepdims", i64(0)}});
     expect_same(b.finish(v), seed, 11);
   }
 }

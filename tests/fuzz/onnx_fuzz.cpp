@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arbitrary bytes as an ONNX model: an Error, or a graph that is sound, prints, and comes back from
-// an export with the same text.
+// Arbitrary bytes as an ONNX model, bodies and functions included: an Error, or a graph that is
+// sound, prints, and comes back from an export as a sound graph with the same outputs.
 #include <cstdlib>
 
 #include "graph/text.h"
@@ -19,13 +19,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (e.kind() == ErrorKind::internal) std::abort();
   }
   try {
-    const Graph graph = import_onnx(bytes, nullptr, "fuzz");
+    // The last bit of the file chooses the options.
+    ImportOptions options_in;
+    options_in.inline_functions = size == 0 || data[size - 1] % 2 == 0;
+    options_in.keep_overridable = options_in.inline_functions;
+    const Graph graph = import_onnx(bytes, nullptr, "fuzz", {}, options_in);
     verify(graph);
     PrintOptions options;
     options.max_elements = 64;
     to_text(graph, options);
     const auto exported = export_onnx(graph);
     const Graph again = import_onnx(exported, nullptr, "exported");
+    verify(again);
     if (again.outputs().size() != graph.outputs().size()) std::abort();
   } catch (const Error& e) {
     if (e.kind() == ErrorKind::internal) std::abort();

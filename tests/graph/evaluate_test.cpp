@@ -79,7 +79,7 @@ TEST(Evaluate, names_the_node_that_fails) {
   expect_error(ErrorKind::bad_input, "Div \"ratio\": integer division by zero",
                [&] { evaluate(g, std::span(&in, 1)); });
   Tensor words(DType::string, {1});
-  expect_error(ErrorKind::unsupported, "conv1: ", [&] {
+  expect_error(ErrorKind::bad_input, "conv1: ", [&] {
     evaluate_op(Op::Cast, {{"to", i64(DType::f32)}}, std::vector<const Tensor*>{&words}, 1,
                 "conv1");
   });

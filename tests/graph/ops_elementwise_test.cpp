@@ -190,15 +190,15 @@ TEST(Activation, softmax_sums_to_one_along_any_axis_and_never_overflows) {
   expect_error(ErrorKind::bad_input, "axis", [&] { run(Op::Softmax, {&big}, {{"axis", i64(1)}}); });
 }
 
-TEST(Activation, dropout_is_the_identity_in_inference_only) {
+TEST(Activation, dropout_is_the_identity_in_inference) {
   const Tensor x = Tensor::of<float>({2}, {1.f, -2.f}), ratio = Tensor::scalar<float>(0.9f);
   const Tensor on = Tensor::scalar(true), off = Tensor::scalar(false);
   const auto both = run_all(Op::Dropout, {&x, &ratio, &off}, {}, 2);
   expect_tensor<float>(both[0], {2}, {1.f, -2.f});
   expect_tensor<bool>(both[1], {2}, {true, true});
-  expect_error(ErrorKind::unsupported, "training_mode", [&] {
-    run(Op::Dropout, {&x, &ratio, &on});
-  });
+  const auto trained = run_all(Op::Dropout, {&x, &ratio, &on}, {}, 2);
+  for (i64 i = 0; i < 2; ++i)  // 1 - ratio = 0.1
+    EXPECT_NEAR(trained[0].as_double(i), trained[1].as_int(i) * 10 * x.as_double(i), 1e-5);
 }
 
 TEST(Normalization, follows_the_formula_per_channel) {
@@ -222,9 +222,6 @@ TEST(Normalization, follows_the_formula_per_channel) {
     });
   }
   const Tensor x(DType::f32, {1, 2, 2}), p(DType::f32, {2}), q(DType::f32, {3});
-  expect_error(ErrorKind::unsupported, "training_mode", [&] {
-    run(Op::BatchNormalization, {&x, &p, &p, &p, &p}, {{"training_mode", i64(1)}});
-  });
   expect_error(ErrorKind::bad_input, "expected [2]", [&] {
     run(Op::BatchNormalization, {&x, &p, &p, &q, &p});
   });
@@ -357,7 +354,7 @@ TEST(Reduce, sums_and_means_over_any_axes) {
       expect_tensor<double>(run(Op::ReduceSum, {&x, &axes_tensor}, {{"keepdims", keep}}), out,
                             expected);
       for (double& v : expected) v /= double(count);
-      expect_tensor<double>(run(Op::ReduceMean, {&x}, {{"keepdims", keep}, {"axes", axes}}), out,
+      expect_tensor<double>(run(Op::ReduceMean, {&x, &axes_tensor}, {{"keepdims", keep}}), out,
                             expected);
     }
   const Tensor none = ints({});

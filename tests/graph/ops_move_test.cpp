@@ -188,7 +188,7 @@ TEST(Pad, follows_each_mode_and_crops_with_negative_pads) {
   expect_tensor<i32>(pad(1, -2, "reflect"), {3}, {2, 1, 2});
   expect_tensor<i32>(pad(-2, -2, "constant"), {0}, {});
   expect_error(ErrorKind::bad_input, "below zero", [&] { pad(-3, -2, "constant"); });
-  expect_error(ErrorKind::bad_input, "mode", [&] { pad(0, 0, "wrap"); });
+  expect_error(ErrorKind::bad_input, "mode", [&] { pad(0, 0, "mirror"); });
   const Tensor empty(DType::i32, {0}), pads = ints({1, 0}), few = ints({1});
   expect_error(ErrorKind::bad_input, "empty axis", [&] {
     run(Op::Pad, {&empty, &pads}, {{"mode", std::string("edge")}});
@@ -302,7 +302,6 @@ TEST(Constant, values_shapes_and_casts) {
   expect_tensor<i32>(cast(f, DType::i32), {4}, {-1, 0, 2, 300});
   expect_tensor<bool>(cast(f, DType::boolean), {4}, {true, false, true, true});
   expect_tensor<double>(cast(cast(f, DType::f16), DType::f64), {4}, {-1.900390625, 0, 2.5, 300});
-  expect_error(ErrorKind::unsupported, "string", [&] { cast(f, DType::string); });
   expect_error(ErrorKind::unsupported, "number 99", [&] { cast(f, DType(99)); });
   expect_error(ErrorKind::bad_input, "to is required", [&] { run(Op::Cast, {&f}); });
 }

@@ -136,6 +136,16 @@ class DimValue {
       EXPECT_TRUE(take(paren ? "))" : ")")) << text_;
       return above / below - (above % below != 0 && (above < 0) != (below < 0) ? 1 : 0);
     }
+    for (const bool largest : {true, false}) {
+      if (!take(largest ? "max(" : "min(")) continue;
+      i64 v = sum();
+      while (take(", ")) {
+        const i64 next = sum();
+        v = largest ? std::max(v, next) : std::min(v, next);
+      }
+      EXPECT_TRUE(take(")")) << text_;
+      return v;
+    }
     size_t end = at_;
     while (end < text_.size() && (std::isalnum(text_[end]) || text_[end] == '_')) ++end;
     const std::string word = text_.substr(at_, end - at_);

@@ -66,7 +66,7 @@ TEST(Rows, models_that_pass_give_the_same_bits_in_pieces) {
         "y = Unsqueeze(x, const i64[1] {-1})",
         "y = Reshape(x, const i64[3] {0, 2, -1})",
         "y = Reshape(x, const i64[3] {-1, 2, 3})",
-        "y = ReduceMean(x) axes=[-1]",
+        "y = ReduceMean(x, const i64[1] {-1})",
         "y = ReduceSum(x, const i64[1] {1}) keepdims=0",
         "y = Slice(x, const i64[1] {1}, const i64[1] {4}, const i64[1] {1})",
         "y, z = Split(x, const i64[2] {2, 4}) axis=1\noutput z",
@@ -95,7 +95,7 @@ TEST(Rows, models_that_pass_give_the_same_bits_in_pieces) {
 
 TEST(Rows, models_that_combine_items_are_refused_with_the_node) {
   for (const char* body :
-       {"m = ReduceMean(x) axes=[0]\ny = Sub(x, m)", "y = Softmax(x) axis=0",
+       {"m = ReduceMean(x, const i64[1] {0})\ny = Sub(x, m)", "y = Softmax(x) axis=0",
         "t = Transpose(x) perm=[1,0]\ns = Softmax(t) axis=1\ny = Transpose(s) perm=[1,0]",
         "t = Transpose(x) perm=[1,0]\ng = MatMul(x, t)\ny = MatMul(g, x)",
         "g = Gemm(x, x) transB=1\ny = MatMul(g, x)",

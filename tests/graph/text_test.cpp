@@ -112,8 +112,9 @@ TEST(Text, every_attribute_kind_reads_back) {
     f = LeakyRelu(x) alpha=1
     p = Pad(f, const i64[8] {0,0,0,0,0,0,1,1}) mode="edge"
     t = ConstantOfShape(shape) value=i64[1] {-7}
+    s = ConstantOfShape(const i64[0] {})
     q = MaxPool(p) kernel_shape=[3,3] strides=[2,2] ceil_mode=1
-    empty = ReduceMean(q) axes=[] keepdims=0
+    empty = Transpose(s) perm=[]
     output q
     output t
   )");
@@ -198,6 +199,34 @@ TEST(Text, histogram_is_sorted_by_count_then_name) {
   ASSERT_EQ(h.size(), 3u);
   EXPECT_EQ(h[0], (std::pair<std::string, i64>("Relu", 2)));
   EXPECT_EQ(h[1].first, "Abs");
+}
+
+TEST(Text, container_inputs_and_opaque_nodes_survive_printing_and_parsing) {
+  const std::string text =
+      "s = input sequence(f32[2,n])\n"
+      "o = input optional(sequence(i64))\n"
+      "e = input optional()\n"
+      "y = Opaque(s, o, e) domain=\"com.example\" op_type=\"Thing\" proto=\"\\x00\\x7f\"\n"
+      "z = Relu(y)\n"
+      "output z\n";
+  const Graph g = parse_graph(text);
+  verify(g);
+  EXPECT_EQ(to_text(g), to_text(parse_graph(to_text(g))));
+  EXPECT_EQ(g.dtype(g.outputs()[0].value), DType::unknown);
+  EXPECT_EQ(name(g.value(g.inputs()[1]).type.element->dtype), "sequence");
+  EXPECT_FALSE(is_pure(g, g.node(g.nodes()[0])));
+}
+
+TEST(Tensor, containers_clone_and_compare_item_by_item) {
+  std::vector<Tensor> items;
+  items.push_back(Tensor::of<float>({2}, {1, 2}));
+  items.push_back(Tensor::of<float>({1}, {3}));
+  const Tensor a = Tensor::sequence(std::move(items));
+  Tensor b = a.clone();
+  EXPECT_EQ(a.dims(), Dims{2});
+  EXPECT_TRUE(identical(a, b));
+  b.mutable_items()[1].mutable_data<float>()[0] = 4;
+  EXPECT_FALSE(identical(a, b));
 }
 
 }  // namespace

@@ -60,7 +60,9 @@ TEST(PcnnFashion, fused_and_unfused_agree_on_every_test_image) {
   ASSERT_EQ(set.count % kBatch, 0);
   const Graph unfused = import_onnx(model);
   Graph fused = unfused.clone();
-  optimize(fused);
+  OptimizeOptions options;
+  options.rules.profile = Profile::fhe;
+  optimize(fused, options);
   EXPECT_EQ(fused.nodes_of(Op::BatchNormalization).size(), 0u);
 
   const Scores before = run_all(unfused, set), after = run_all(fused, set);

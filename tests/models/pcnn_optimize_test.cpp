@@ -17,10 +17,17 @@ namespace {
 const std::filesystem::path kModel =
     std::filesystem::path(SINTER_SOURCE_DIR) / "models/pcnn-fashion/model.onnx";
 
+/// The profile that makes operators of our own.
+OptimizeOptions for_encryption() {
+  OptimizeOptions options;
+  options.rules.profile = Profile::fhe;
+  return options;
+}
+
 TEST(pcnn_optimize, fuses_to_the_expected_operators) {
   Graph graph = import_onnx(kModel);
   EXPECT_EQ(count_ops(graph)["BatchNormalization"], 68);
-  const OptimizeReport report = optimize(graph);
+  const OptimizeReport report = optimize(graph, for_encryption());
   OpHistogram ops = report.ops_after;
   EXPECT_EQ(ops["ChannelQuadratic"], 20);
   EXPECT_EQ(ops["Gemm"], 4);
@@ -44,14 +51,14 @@ TEST(pcnn_optimize, fuses_to_the_expected_operators) {
               static_cast<long long>(report.nodes_after), static_cast<long long>(report.rounds),
               report.ms, report.verify_ms);
   const std::string once = to_text(graph);
-  EXPECT_EQ(optimize(graph).rounds, 1) << "a second run changes something";
+  EXPECT_EQ(optimize(graph, for_encryption()).rounds, 1) << "a second run changes something";
   EXPECT_EQ(once, to_text(graph));
 }
 
 TEST(pcnn_optimize, computes_the_same_up_to_the_noise_floor) {
   const Graph original = import_onnx(kModel);
   Graph optimized = original.clone();
-  optimize(optimized);
+  optimize(optimized, for_encryption());
   const EqualityReport report = compare_graphs(original, optimized, 12, 1);
   std::printf("%s", report.text().c_str());
   EXPECT_TRUE(report.accepted) << report.text();
@@ -60,7 +67,7 @@ TEST(pcnn_optimize, computes_the_same_up_to_the_noise_floor) {
 TEST(pcnn_optimize, keeps_the_interface_and_the_symbolic_batch) {
   const Graph original = import_onnx(kModel);
   Graph optimized = original.clone();
-  optimize(optimized);
+  optimize(optimized, for_encryption());
   ASSERT_EQ(optimized.inputs().size(), 1u);
   EXPECT_EQ(optimized.value(optimized.inputs()[0]).name, original.value(original.inputs()[0]).name);
   ASSERT_EQ(optimized.outputs().size(), 1u);

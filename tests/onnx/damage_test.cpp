@@ -21,6 +21,7 @@ void try_import(std::span<const std::byte> bytes) {
     PrintOptions options;
     options.max_elements = 16;
     to_text(g, options);
+    import_onnx(export_onnx(g), nullptr, "exported");
   } catch (const Error& e) {
     EXPECT_NE(int(e.kind()), int(ErrorKind::internal)) << e.what();
   }
@@ -55,6 +56,24 @@ std::vector<std::vector<std::byte>> examples() {
              node("Slice", {"s"}, {"y"},
                   {attr("starts", std::vector<i64>{0}), attr("ends", std::vector<i64>{1})})};
   all.push_back(m.bytes());
+  Model b;  // bodies, nested, and nodes that pass through
+  b.inputs = {value("c", {}, DType::boolean), value("x", {"2"}), value("w", {"2"})};
+  b.outputs = {value("y", {"2"}), value("z", {"2"})};
+  b.opsets = {opset("other", 2)};
+  b.constant("w", floats({2}, {1, 2}));
+  const std::string inner =
+      node("If", {"c"}, {"i"},
+           {graph_attr("then_branch", {node("Neg", {"h"}, {"n"})}, {}, {value("n", {"2"})}),
+            graph_attr("else_branch", {}, {}, {value("w", {"2"})})});
+  b.nodes = {node("Relu", {"x"}, {"h"}),
+             node("If", {"c"}, {"y"},
+                  {graph_attr("then_branch", {inner}, {}, {value("i", {"2"})}),
+                   graph_attr("else_branch", {node("Add", {"x", "k"}, {"s"})}, {},
+                              {value("s", {"2"})}, {onnx::to_proto(floats({1}, {3}), "k")})}),
+             node("Custom", {"h", ""}, {"", "z"},
+                  {graph_attr("body", {node("Add", {"h", "w"}, {"a"})}, {}, {value("a", {"2"})})},
+                  "", "other")};
+  all.push_back(b.bytes());
   return all;
 }
 

@@ -77,6 +77,22 @@ inline std::string subgraph(const std::string& name) {
   w.add_enum(20, 5);
   return out;
 }
+/// A graph attribute; nodes, inputs, outputs and initializers are messages.
+inline std::string graph_attr(const std::string& name, const Texts& nodes, const Texts& inputs,
+                              const Texts& outputs, const Texts& initializers = {}) {
+  std::string graph, out;
+  pbf_writer g(graph);
+  for (const auto& n : nodes) g.add_message(1, n);
+  g.add_string(2, "body");
+  for (const auto& t : initializers) g.add_message(5, t);
+  for (const auto& v : inputs) g.add_message(11, v);
+  for (const auto& v : outputs) g.add_message(12, v);
+  pbf_writer w(out);
+  w.add_string(1, name);
+  w.add_message(6, graph);
+  w.add_enum(20, 5);
+  return out;
+}
 
 /// One NodeProto message.
 inline std::string node(const std::string& op, const Texts& inputs, const Texts& outputs,

@@ -94,22 +94,18 @@ TEST(pipeline, refuses_unknown_names_and_lists_the_known_ones) {
   }
 }
 
-TEST(pipeline, gives_up_with_an_internal_error_when_rounds_run_out) {
+TEST(pipeline, stops_and_says_so_when_rounds_run_out) {
   Graph g = parse_graph(kPair);
   OptimizeOptions options;
   options.max_rounds = 1;
-  try {
-    optimize(g, options);
-    FAIL() << "no error";
-  } catch (const Error& e) {
-    EXPECT_EQ(e.kind(), ErrorKind::internal);
-  }
+  EXPECT_FALSE(optimize(g, options).converged);
+  EXPECT_TRUE(optimize(g).converged);
 }
 
 TEST(pipeline, names_the_pass_that_breaks_a_graph) {
   Graph g = parse_graph(kPair);
   const PassInfo broken = {"break_it",
-                           [](Graph& graph) {
+                           [](Graph& graph, const PassOptions&) {
                              const NodeId conv = graph.nodes_of(Op::Conv)[0];
                              graph.set_attribute(conv, "group", i64(7));
                              return PassStats{1, {}};
@@ -143,20 +139,17 @@ TEST(pipeline, keeps_the_interface) {
   EXPECT_EQ(g.outputs()[2].name, "third");
 }
 
-TEST(pipeline, leaves_a_float16_model_as_it_is_with_a_reason) {
+TEST(pipeline, folds_float16_once_rounded) {
   Graph g = parse_graph(R"(
     x = input f16[1,3,4,4]
     c = Conv(x, random f16[4,3,1,1])
     y = BatchNormalization(c, random f16[4], random f16[4], random f16[4], positive f16[4])
     output y
   )");
-  const OptimizeReport report = optimize(g);
-  EXPECT_EQ(g.node_count(), 2);
-  for (const PassReport& row : report.passes)
-    if (row.name == "fuse_conv_batchnorm") {
-      ASSERT_EQ(row.skipped.size(), 1u);
-      EXPECT_NE(row.skipped[0].reason.find("f16"), std::string::npos);
-    }
+  const Graph original = g.clone();
+  optimize(g);
+  EXPECT_EQ(count_ops(g), (OpHistogram{{"Conv", 1}}));
+  EXPECT_TRUE(compare_graphs(original, g, 12, 1).accepted);
 }
 
 // -- check_equal -----------------------------------------------------------------------------

@@ -78,7 +78,8 @@ Graph random_graph(Rng& rng, bool symbolic_batch) {
                                {{"kernel_shape", std::vector<i64>{2, 2}}}));
         break;
       case 11: {  // per-image mean taken off again
-        const ValueId mean = g.add(Op::ReduceMean, {v}, {{"axes", std::vector<i64>{2, 3}}});
+        const ValueId axes = g.add_constant(Tensor::of<i64>({2}, {2, 3}));
+        const ValueId mean = g.add(Op::ReduceMean, {v, axes});
         pool.push_back(g.add(Op::Sub, {v, mean}));
         break;
       }
