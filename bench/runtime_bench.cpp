@@ -119,7 +119,9 @@ void pcnn(benchmark::State& state, bool fused, i64 batch) {
   const std::filesystem::path model =
       std::filesystem::path(SINTER_SOURCE_DIR) / "models/pcnn-fashion/model.onnx";
   Graph g = import_onnx(model);
-  if (fused) optimize(g);
+  OptimizeOptions options;
+  options.rules.profile = Profile::fhe;
+  if (fused) optimize(g, options);
   Rng rng(1);
   std::vector<Tensor> inputs;
   inputs.push_back(random_f32(rng, {batch, 1, 32, 32}));
