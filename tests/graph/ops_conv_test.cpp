@@ -227,7 +227,10 @@ TEST(Pool, equals_the_definition_for_random_settings) {
       i64 count = std::ssize(from);
       if (with_pads) {
         count = 1;
-        for (i64 taps : plain.kernel) count *= taps;
+        for (size_t a = 0; a < rank; ++a) {
+          const i64 start = at[a + 2] * plain.strides[a];  // in padded coordinates
+          count *= std::min(plain.kernel[a], plain.begin[a] + plain.in[a] + plain.end[a] - start);
+        }
       }
       ASSERT_DOUBLE_EQ(mean.as_double(i++), count ? sum / double(count) : 0) << to_text(at);
     });
@@ -262,22 +265,38 @@ TEST(Pool, equals_the_definition_for_random_settings) {
   }
 }
 
-// The numbers are ONNX Runtime's.
-TEST(Pool, keeps_a_last_window_that_begins_behind_the_input) {
-  const Tensor x = Tensor::of<float>({1, 1, 6}, {1, 2, 3, 4, 5, 6});
-  const auto pooled = [&](Op op, std::vector<i64> pads, i64 with_pads) {
-    Attributes a = {{"kernel_shape", std::vector<i64>{3}},
-                    {"strides", std::vector<i64>{4}},
-                    {"pads", pads},
-                    {"ceil_mode", i64(1)}};
+TEST(Pool, drops_a_last_window_that_would_start_behind_the_input) {
+  const Tensor x = Tensor::of<float>({1, 1, 4}, {4, 3, 2, 1});
+  const auto pooled = [&](std::vector<i64> kernel, std::vector<i64> strides,
+                          std::vector<i64> pads) {
+    return run(
+        Op::MaxPool, {&x},
+        {{"kernel_shape", kernel}, {"strides", strides}, {"pads", pads}, {"ceil_mode", i64(1)}});
+  };
+  expect_tensor<float>(pooled({2}, {3}, {0, 0}), {1, 1, 2}, {4, 1});
+  expect_tensor<float>(pooled({3}, {2}, {0, 0}), {1, 1, 2}, {4, 2});
+  expect_tensor<float>(pooled({2}, {4}, {0, 1}), {1, 1, 1}, {4});  // ceil says 2 windows
+}
+
+// The numbers are those of ONNX Runtime 1.30, optimisations off, on 1, 2, 3, ...
+TEST(Pool, rounds_sizes_up_as_onnx_runtime_does) {
+  const auto pooled = [](Op op, i64 size, std::vector<i64> kernel, std::vector<i64> strides,
+                         std::vector<i64> pads, i64 with_pads) {
+    std::vector<float> values;
+    for (i64 i = 1; i <= size; ++i) values.push_back(float(i));
+    const Tensor x = Tensor::of<float>({1, 1, size}, std::span<const float>(values));
+    Attributes a = {
+        {"kernel_shape", kernel}, {"strides", strides}, {"pads", pads}, {"ceil_mode", i64(1)}};
     if (op == Op::AveragePool) a.set("count_include_pad", with_pads);
     return run(op, {&x}, a);
   };
-  expect_tensor<float>(pooled(Op::MaxPool, {0, 2}, 0), {1, 1, 3},
-                       {3, 6, std::numeric_limits<float>::lowest()});
-  expect_tensor<float>(pooled(Op::AveragePool, {0, 2}, 0), {1, 1, 3}, {2, 5.5f, 0});
-  expect_tensor<float>(pooled(Op::AveragePool, {0, 2}, 1), {1, 1, 3}, {2, 11.f / 3, 0});
-  expect_tensor<float>(pooled(Op::AveragePool, {0, 0}, 1), {1, 1, 2}, {2, 11.f / 3});
+  const Op mean = Op::AveragePool;
+  expect_tensor<float>(pooled(mean, 4, {3}, {2}, {0, 0}, 1), {1, 1, 2}, {2, 3.5f});
+  expect_tensor<float>(pooled(mean, 4, {3}, {2}, {1, 0}, 1), {1, 1, 2}, {1, 3});
+  expect_tensor<float>(pooled(mean, 5, {4}, {3}, {1, 1}, 1), {1, 1, 2}, {1.5f, 3});
+  expect_tensor<float>(pooled(mean, 6, {4}, {3}, {1, 0}, 1), {1, 1, 2}, {1.5f, 4.5f});
+  expect_tensor<float>(pooled(mean, 6, {4}, {3}, {1, 0}, 0), {1, 1, 2}, {2, 4.5f});
+  expect_tensor<float>(pooled(Op::MaxPool, 4, {1}, {2}, {0, 0}, 0), {1, 1, 2}, {1, 3});
 }
 
 TEST(Pool, takes_bytes_and_refuses_what_it_cannot_pool) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // MaxPool (with indices), AveragePool and LpPool over any number of spatial axes.
 //
-// A window is cut to the input; with count_include_pad the mean is over the whole kernel, even
-// where that reaches beyond the padding, as ONNX Runtime has it. A window without elements gives
-// the least finite number and index -1 (MaxPool) or 0. Which elements a window holds is the same
-// for every plane, so positions are the outer loop and planes the inner one.
+// A window is cut to the input; with count_include_pad the mean counts the taps in the padding too,
+// not those that ceil_mode lets reach beyond it (as ONNX Runtime 1.30 and PyTorch have it). A
+// window without elements gives the least finite number and index -1 (MaxPool) or 0. Which elements
+// a window holds is the same for every plane, so positions are the outer loop and planes the inner
+// one.
 #include <cmath>
 #include <limits>
 
@@ -52,6 +53,16 @@ std::vector<i64> taps(const Window& w, size_t axis, i64 o) {
   return all;
 }
 
+/// How many taps of the window at output `at` lie in the input or its padding.
+double padded_taps(const Window& w, const std::vector<i64>& at) {
+  double count = 1;
+  for (size_t a = 0; a < at.size(); ++a) {
+    const i64 room = w.begin[a] + w.in[a] + w.end[a] - at[a] * w.strides[a];
+    count *= double(std::min(w.kernel[a], (room + w.dilations[a] - 1) / w.dilations[a]));
+  }
+  return count;
+}
+
 /// Positions in a plane of the elements of the window at output `at`, in memory order.
 void window_elements(const Window& w, const std::vector<i64>& at, std::vector<i64>& elements) {
   elements = {0};
@@ -65,14 +76,14 @@ void window_elements(const Window& w, const std::vector<i64>& at, std::vector<i6
   }
 }
 
-/// Calls body(position, elements) for every output position of a plane; there is a plane.
+/// Calls body(position, at, elements) for every output position of a plane; there is a plane.
 template <class Body>
 void for_each_window(const Window& w, const Body& body) {
   std::vector<i64> at(w.out.size(), 0), elements;
   const i64 positions = element_count(w.out);
   for (i64 position = 0; position < positions; ++position) {
     window_elements(w, at, elements);
-    body(position, std::span<const i64>(elements));
+    body(position, at, std::span<const i64>(elements));
     for (i64 a = w.rank() - 1; a >= 0 && ++at[size_t(a)] == w.out[size_t(a)]; --a)
       at[size_t(a)] = 0;
   }
@@ -105,7 +116,7 @@ std::vector<Tensor> max_pool(const EvalContext& ctx) {
     constexpr T kLeast = std::numeric_limits<T>::lowest();
     const T* from = x.data<T>().data();
     const std::span<T> y = results[0].mutable_data<T>();
-    for_each_window(w, [&](i64 position, std::span<const i64> elements) {
+    for_each_window(w, [&](i64 position, const std::vector<i64>&, std::span<const i64> elements) {
       for (i64 plane = 0; plane * out < std::ssize(y); ++plane) {
         T best = kLeast;
         i64 index = -1;
@@ -135,15 +146,15 @@ std::vector<Tensor> average_pool(const EvalContext& ctx) {
     using T = decltype(t);
     const T* from = x.data<T>().data();
     const std::span<T> y = result.mutable_data<T>();
-    for_each_window(w, [&](i64 position, std::span<const i64> elements) {
-      double count = with_pads ? 1 : double(elements.size());
-      for (size_t a = 0; with_pads && a < w.kernel.size(); ++a) count *= double(w.kernel[a]);
-      for (i64 plane = 0; plane * out < std::ssize(y); ++plane) {
-        T sum = 0;
-        for (i64 e : elements) sum += from[plane * in + e];
-        y[size_t(plane * out + position)] = count > 0 ? sum / T(count) : T(0);
-      }
-    });
+    for_each_window(w,
+                    [&](i64 position, const std::vector<i64>& at, std::span<const i64> elements) {
+                      const double count = with_pads ? padded_taps(w, at) : double(elements.size());
+                      for (i64 plane = 0; plane * out < std::ssize(y); ++plane) {
+                        T sum = 0;
+                        for (i64 e : elements) sum += from[plane * in + e];
+                        y[size_t(plane * out + position)] = count > 0 ? sum / T(count) : T(0);
+                      }
+                    });
   });
   return one(std::move(result));
 }
@@ -159,7 +170,7 @@ std::vector<Tensor> lp_pool(const EvalContext& ctx) {
     const T p = T(ctx.attributes.integer("p", 2));
     const T* from = x.data<T>().data();
     const std::span<T> y = result.mutable_data<T>();
-    for_each_window(w, [&](i64 position, std::span<const i64> elements) {
+    for_each_window(w, [&](i64 position, const std::vector<i64>&, std::span<const i64> elements) {
       for (i64 plane = 0; plane * out < std::ssize(y); ++plane) {
         T sum = 0;
         for (i64 e : elements) sum += std::pow(std::fabs(from[plane * in + e]), p);

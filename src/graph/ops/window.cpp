@@ -98,6 +98,7 @@ Window resolve_window(std::string_view node, const WindowAttributes& a, std::spa
     require(room >= 0, ErrorKind::bad_input, node, ": spatial axis ", axis, ": a window of ",
             extent, " does not fit the padded input of ", w.in[s] + w.begin[s] + w.end[s]);
     w.out[s] = (a.ceil_mode ? room + stride - 1 : room) / stride + 1;
+    if (a.ceil_mode && (w.out[s] - 1) * stride >= w.in[s] + w.begin[s]) --w.out[s];
   }
   return w;
 }
@@ -115,7 +116,10 @@ Dim window_output(std::string_view node, const WindowAttributes& a, i64 axis, co
   const Dim stride(a.strides[s]);
   if (is_same(a.auto_pad)) return ceil_div(in, stride);
   const Dim room = in + Dim(a.pads[s] + a.pads[s + rank] - a.extent(axis));
-  return (a.ceil_mode ? ceil_div(room, stride) : floor_div(room, stride)) + Dim(1);
+  if (!a.ceil_mode) return floor_div(room, stride) + Dim(1);
+  // Exact unless a last window could start behind the input and be dropped.
+  const bool never_dropped = a.pads[s + rank] + a.strides[s] <= a.extent(axis);
+  return never_dropped ? ceil_div(room, stride) + Dim(1) : Dim::unknown();
 }
 
 Window Window::in_3d() const {

@@ -9,8 +9,8 @@
 //   SAME_* : out = ceil(in / stride), pads as needed, the odd one at the end for UPPER
 //   ConvTranspose: out = (in - 1) * stride + output_padding + extent - begin - end
 //
-// With ceil_mode the last window may begin in the padding behind the input and hold nothing; ONNX
-// Runtime keeps it, and so the shapes agree.
+// With ceil_mode a last window that would begin in the padding behind the input is dropped, as the
+// ONNX text, PyTorch and ONNX Runtime 1.30 have it (ONNX Runtime 1.20 keeps it).
 #pragma once
 #include <span>
 #include <string_view>

@@ -20,7 +20,8 @@ bool averages_padding(const Node& pool) {
 
 /// True when a window of the pool may hold no element of its input: what the pool then gives is no
 /// element that a map has seen. Rounding the size up starts the last window less than one stride
-/// behind the last place where one fits.
+/// behind the last place where one fits; when it begins behind the input, some runtimes drop it and
+/// some keep it (graph/ops/window.h), and a rewrite has to be right in both.
 bool may_have_empty_window(const Node& pool) {
   const std::vector<i64> kernel = pool.attributes.integers("kernel_shape");
   const std::vector<i64> strides = pool.attributes.integers("strides");

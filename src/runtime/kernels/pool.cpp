@@ -10,9 +10,10 @@
 namespace sinter {
 namespace {
 
-/// The taps of one output position along one axis: inputs first, first + step, ... count of them.
+/// The taps of one output position along one axis: inputs first, first + step, ... count of them;
+/// `padded` counts those in the padding as well, as count_include_pad wants.
 struct Taps {
-  i64 first, count;
+  i64 first, count, padded;
 };
 
 std::vector<Taps> axis_taps(const Window& w, size_t axis) {
@@ -23,7 +24,9 @@ std::vector<Taps> axis_taps(const Window& w, size_t axis) {
     const i64 low = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
     const i64 high =
         start >= in ? 0 : std::min(w.kernel[axis], (in - start + dilation - 1) / dilation);
-    all.push_back({start + low * dilation, std::max<i64>(high - low, 0)});
+    const i64 padded =
+        std::min(w.kernel[axis], (in + w.end[axis] - start + dilation - 1) / dilation);
+    all.push_back({start + low * dilation, std::max<i64>(high - low, 0), padded});
   }
   return all;
 }
@@ -31,7 +34,7 @@ std::vector<Taps> axis_taps(const Window& w, size_t axis) {
 struct Pool {
   i64 planes, in_h, in_w, step_h, step_w;
   std::vector<Taps> rows, columns;
-  i64 kernel;  ///< taps that count when the padding does, else 0
+  bool count_padding;
 };
 
 float larger(float a, float b) { return b > a ? b : a; }
@@ -52,7 +55,7 @@ void pool_plane(const Pool& p, const float* x, float* row, float* y) {
         result = kMax ? larger(result, value) : result + value;
       }
       if (!kMax) {
-        const i64 count = p.kernel > 0 ? p.kernel : v.count * h.count;
+        const i64 count = p.count_padding ? v.padded * h.padded : v.count * h.count;
         result = count > 0 ? result / float(count) : 0.f;
       } else if (v.count == 0 || h.count == 0) {
         result = std::numeric_limits<float>::lowest();
@@ -68,9 +71,8 @@ PreparedKernel prepare_pool(const KernelSite& site) {
   const Dims& x = site.in(0);
   const Window w = pool_window(site.description, site.attributes(), x).in_3d();
   const bool with_pads = site.attributes().integer("count_include_pad", 0) != 0;
-  const Pool pool{
-      x[0] * x[1],    w.in[1],         w.in[2],         w.dilations[1],
-      w.dilations[2], axis_taps(w, 1), axis_taps(w, 2), with_pads ? w.kernel[1] * w.kernel[2] : 0};
+  const Pool pool{x[0] * x[1],    w.in[1],         w.in[2],         w.dilations[1],
+                  w.dilations[2], axis_taps(w, 1), axis_taps(w, 2), with_pads};
   const i64 in = w.in[1] * w.in[2], out = w.out[1] * w.out[2];
   PreparedKernel prepared;
   prepared.scratch_bytes = 4 * w.in[2];
