@@ -39,7 +39,7 @@ void infer_ReverseSequence(InferContext& ctx) {
             name(ctx.input(1).dtype));
   const i64 batch_axis = ctx.attributes().integer("batch_axis", 1);
   const i64 time_axis = ctx.attributes().integer("time_axis", 0);
-  ctx.check(batch_axis + time_axis == 1 && batch_axis * time_axis == 0,
+  ctx.check((batch_axis == 0 && time_axis == 1) || (batch_axis == 1 && time_axis == 0),
             "batch_axis and time_axis: expected 0 and 1 or 1 and 0, found ", batch_axis, " and ",
             time_axis);
   const Shape *x = ctx.shape(0), *lengths = ctx.shape(1);
