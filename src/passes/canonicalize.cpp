@@ -7,6 +7,7 @@
 //   Transpose(x)                  Transpose(x) perm=[2,1,0]
 //   Conv(...) group=1             Conv(...)             attributes at their defaults
 //   Where(Not(c), a, b)           Where(c, b, a)
+//   Pad(x, [1,1], v, [-1])        Pad(x, [0,1,0,1], v)  where the rank is known
 //
 // Nothing is computed differently (E0); later passes have fewer forms to know, and nodes that mean
 // the same compare equal.
@@ -127,6 +128,29 @@ bool explicit_perm(Graph& g, NodeId id) {
   return rewrite.commit();
 }
 
+/// Pads of the named axes become pads of all.
+bool pads_of_all_axes(Graph& g, NodeId id) {
+  const Node& n = g.node(id);
+  if (n.op != Op::Pad || !passes::input_or_none(n, 3).valid() || !g.shape(n.inputs[0]))
+    return false;
+  const Tensor *pads = g.constant(n.inputs[1]), *axes = g.constant(n.inputs[3]);
+  if (pads == nullptr || axes == nullptr || pads->size() != 2 * axes->size()) return false;
+  const i64 rank = std::ssize(*g.shape(n.inputs[0])), count = axes->size();
+  const std::vector<i64> named = axes->as_ints(), amounts = pads->as_ints();
+  std::vector<i64> all(size_t(2 * rank), 0);
+  for (i64 i = 0; i < count; ++i) {
+    const size_t axis = size_t(passes::normalized(named[size_t(i)], rank));
+    all[axis] = amounts[size_t(i)];
+    all[axis + size_t(rank)] = amounts[size_t(i + count)];
+  }
+  std::vector<ValueId> inputs(n.inputs.begin(), n.inputs.begin() + 3);
+  inputs[1] = g.add_constant(Tensor::of<i64>({2 * rank}, std::span<const i64>(all)));
+  if (!inputs[2].valid()) inputs.pop_back();
+  Rewrite rewrite(g, "pads_of_all_axes", {id});
+  g.set_inputs(id, inputs);
+  return rewrite.commit();
+}
+
 // -- defaults ------------------------------------------------------------------------------------
 
 /// What an attribute is when it is absent. Lists are at their default when every entry is `number`.
@@ -207,7 +231,7 @@ bool drop_defaults(Graph& g, NodeId id) {
 /// Each looks at one node and says whether it rewrote it.
 constexpr bool (*kRules[])(Graph&, NodeId) = {
     constant_to_the_right, positive_axis, positive_axes, explicit_perm,
-    drop_defaults,         where_not,     sum_to_add};
+    drop_defaults,         where_not,     sum_to_add,    pads_of_all_axes};
 
 }  // namespace
 

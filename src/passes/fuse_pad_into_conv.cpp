@@ -22,7 +22,6 @@ namespace {
 std::string refusal(const Graph& g, const Node& conv, const Node& pad) {
   if (std::string why = passes::why_not_one_reader(g, pad.outputs[0]); !why.empty()) return why;
   if (pad.attributes.text("mode", "constant") != "constant") return "the Pad mode is not constant";
-  if (pad.inputs.size() > 3 && pad.inputs[3].valid()) return "the Pad names its axes";
   const Tensor* pads = g.constant(pad.inputs[1]);
   if (pads == nullptr) return "the pads are not a constant";
   if (pad.inputs.size() > 3 && pad.inputs[3].valid()) return "the Pad names its axes";

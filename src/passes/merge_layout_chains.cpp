@@ -146,6 +146,9 @@ bool is_mask_chain(const Graph& g, const std::vector<NodeId>& chain, size_t leng
 bool apply(Graph& g, const std::vector<NodeId>& chain, const Plan& plan) {
   const std::vector<NodeId> matched(chain.begin(), chain.begin() + std::ptrdiff_t(plan.length));
   Rewrite rewrite(g, "merge_layout_chains", matched);
+  for (const passes::LayoutChain::Step& step : plan.steps)
+    if (step.op == Op::Reshape && passes::copies_beside_inferred(step.list))
+      rewrite.assumes("nonempty");
   const Node tail = g.node(chain[0]);
   ValueId value = g.node(chain[plan.length - 1]).inputs[0];
   for (size_t i = plan.length; i-- > 0;) {

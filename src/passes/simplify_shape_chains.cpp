@@ -68,11 +68,6 @@ void set_parameter(Graph& g, NodeId id, i64 index, const std::vector<i64>& numbe
   if (g.value(old).producer.valid()) passes::erase_if_dead(g, g.value(old).producer);
 }
 
-bool copies_beside_inferred(const std::vector<i64>& target) {
-  return std::find(target.begin(), target.end(), 0) != target.end() &&
-         std::find(target.begin(), target.end(), -1) != target.end();
-}
-
 bool resolve_reshape(Graph& g, NodeId id, const PassOptions& options, PassStats& stats) {
   const Node& n = g.node(id);
   if (g.constant(n.inputs[1]) != nullptr || !g.shape(n.outputs[0])) return false;
@@ -84,12 +79,12 @@ bool resolve_reshape(Graph& g, NodeId id, const PassOptions& options, PassStats&
                                                  " has two dimensions that are not copied"});
     return false;
   }
-  if (copies_beside_inferred(*target) && !options.assume_nonempty) {
+  if (passes::copies_beside_inferred(*target) && !options.assume_nonempty) {
     stats.skipped.push_back({g.describe(id), "a copied dimension might be 0"});
     return false;
   }
   Rewrite rewrite(g, "reshape_target", {id});
-  if (copies_beside_inferred(*target)) rewrite.assumes("nonempty");
+  if (passes::copies_beside_inferred(*target)) rewrite.assumes("nonempty");
   set_parameter(g, id, 1, *target);
   g.erase_attribute(id, "allowzero");
   return rewrite.commit();

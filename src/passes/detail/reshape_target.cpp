@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "passes/detail/reshape_target.h"
 
+#include <algorithm>
+
 namespace sinter::passes {
 
 std::optional<std::vector<i64>> reshape_target(const Shape& in, const Shape& out) {
@@ -20,6 +22,11 @@ std::optional<std::vector<i64>> reshape_target(const Shape& in, const Shape& out
     }
   }
   return target;
+}
+
+bool copies_beside_inferred(std::span<const i64> target) {
+  return std::find(target.begin(), target.end(), 0) != target.end() &&
+         std::find(target.begin(), target.end(), -1) != target.end();
 }
 
 }  // namespace sinter::passes
