@@ -39,17 +39,20 @@ std::string operators_markdown() {
       "Whatever is not here passes through untouched.\n\n"
       "| operator | domain | since | inputs | outputs | attributes | fast kernel |\n"
       "| --- | --- | --- | --- | --- | --- | --- |\n";
+  i64 own = 0;
   for (const auto& [name, op] : ops) {
     std::string fast;
     for (const std::string& kernel : kernels[op->op]) fast += (fast.empty() ? "" : ", ") + kernel;
     const std::string domain(domain_of(op->op));
+    own += domain == "sinter";
     const i64 since = domain.empty() ? onnx::first_opset(name) : op->opset;
     out += "| " + std::string(name) + " | " + (domain.empty() ? "ai.onnx" : domain) + " | " +
            (since > 0 ? std::to_string(since) : "") + " | " +
            range(op->min_inputs, op->max_inputs) + " | " + range(op->min_outputs, op->max_outputs) +
            " | " + std::string(op->attributes) + " | " + fast + " |\n";
   }
-  return out + "\n" + std::to_string(ops.size()) + " operators.\n";
+  return out + "\n" + std::to_string(std::ssize(ops) - own) + " operators of ONNX, " +
+         std::to_string(own) + " of sinter's own.\n";
 }
 
 TEST(OperatorsDoc, is_what_the_table_says) {
