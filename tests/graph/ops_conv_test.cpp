@@ -30,7 +30,7 @@ Setting random_setting(Rng& rng) {
   const i64 rank = 1 + rng.below(rng.below(8) ? 3 : 4), channels = 1 + rng.below(3);
   s.group = 1 + rng.below(3);
   s.x = {rng.below(3), channels * s.group};
-  s.w = {s.group * (1 + rng.below(3)), channels};
+  s.w = {s.group * (1 + rng.below(rng.below(3) ? 3 : 12)), channels};
   std::vector<i64> ends;
   for (i64 a = 0; a < rank; ++a) {
     const i64 kernel = 1 + rng.below(4), dilation = 1 + rng.below(3);
@@ -84,6 +84,24 @@ TEST(Conv, equals_the_defining_sum_for_random_settings) {
       const double bias = round % 3 ? b.as_double(at[1]) : 0;
       ASSERT_EQ(y.as_double(i++), conv_element(s, x, w, at) + bias) << to_text(at);
     });
+  }
+}
+
+// Many filters over small planes are summed by another loop, in the same order.
+TEST(Conv, gives_the_same_bits_for_many_filters_as_for_each_alone) {
+  Rng rng(seed_or(6));
+  const Tensor x = normal_tensor(DType::f32, {2, 5, 4, 3}, rng);
+  const Tensor w = normal_tensor(DType::f32, {9, 5, 3, 2}, rng);
+  const Attributes a = {{"pads", std::vector<i64>{1, 0, 2, 1}},
+                        {"strides", std::vector<i64>{2, 1}}};
+  const Tensor all = run(Op::Conv, {&x, &w}, a);
+  const i64 plane = all.dim(2) * all.dim(3), filter = w.size() / 9;
+  for (i64 m = 0; m < 9; ++m) {
+    const Tensor alone = Tensor::of<float>(
+        {1, 5, 3, 2}, w.data<float>().subspan(size_t(m * filter), size_t(filter)));
+    const Tensor y = run(Op::Conv, {&x, &alone}, a);
+    for (i64 i = 0; i < y.size(); ++i)
+      ASSERT_EQ(y.as_double(i), all.as_double((i / plane * 9 + m) * plane + i % plane));
   }
 }
 

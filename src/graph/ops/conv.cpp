@@ -4,6 +4,7 @@
 // contiguous memory for stride 1. Axes beyond the last three are loops around that. The bias is
 // added last.
 #include "graph/ops/detail/common.h"
+#include "graph/ops/detail/conv_planes.h"
 #include "graph/ops/detail/lines.h"
 #include "graph/ops/detail/products.h"
 #include "graph/ops/window.h"
@@ -42,64 +43,6 @@ std::optional<std::vector<i64>> filter_size(const InferContext& ctx, const Shape
     if (auto dims = static_dims(Shape(w->begin() + 2, w->end()))) return dims;
   if (!ctx.attributes().has("kernel_shape")) return std::nullopt;
   return ctx.attributes().integers("kernel_shape");
-}
-
-template <class T>
-void add_row(const T* x, i64 step, T weight, i64 count, T* y) {
-  if (step == 1)
-    for (i64 i = 0; i < count; ++i) y[i] = add(y[i], multiply(weight, x[i]));
-  else
-    for (i64 i = 0; i < count; ++i) y[i] = add(y[i], multiply(weight, x[i * step]));
-}
-
-/// Outputs o in [first, last) for which tap offset `shift` = k * dilation - begin stays inside.
-struct Range {
-  i64 first, last;
-};
-Range inside(i64 shift, i64 stride, i64 in, i64 out) {
-  const i64 first = shift >= 0 ? 0 : (-shift + stride - 1) / stride;
-  const i64 end = in - shift;  // o * stride < end
-  const i64 last = end <= 0 ? 0 : std::min(out, (end + stride - 1) / stride);
-  return {first, std::max(first, last)};
-}
-
-/// The taps of three axes that reach an output at all, in the order of the filter's elements. They
-/// are the same for every pair of planes, and on small planes finding them costs more than the
-/// sums.
-struct Tap {
-  i64 index;         // in the filter plane
-  i64 shift[3];      // input position minus output position * stride
-  Range r0, r1, r2;  // output positions
-};
-std::vector<Tap> taps_of(const Window& v) {
-  std::vector<Tap> taps;
-  i64 index = 0;
-  for (i64 k0 = 0; k0 < v.kernel[0]; ++k0)
-    for (i64 k1 = 0; k1 < v.kernel[1]; ++k1)
-      for (i64 k2 = 0; k2 < v.kernel[2]; ++k2, ++index) {
-        const i64 s0 = k0 * v.dilations[0] - v.begin[0], s1 = k1 * v.dilations[1] - v.begin[1],
-                  s2 = k2 * v.dilations[2] - v.begin[2];
-        const Range r0 = inside(s0, v.strides[0], v.in[0], v.out[0]),
-                    r1 = inside(s1, v.strides[1], v.in[1], v.out[1]),
-                    r2 = inside(s2, v.strides[2], v.in[2], v.out[2]);
-        const auto is_empty = [](Range r) { return r.first >= r.last; };
-        if (!is_empty(r0) && !is_empty(r1) && !is_empty(r2))
-          taps.push_back({index, {s0, s1, s2}, r0, r1, r2});
-      }
-  return taps;
-}
-
-/// One input channel through one filter plane, added to one output plane.
-template <class T>
-void conv_plane(const Window& v, const std::vector<Tap>& taps, const T* x, const T* w, T* y) {
-  for (const Tap& t : taps)
-    for (i64 o0 = t.r0.first; o0 < t.r0.last; ++o0)
-      for (i64 o1 = t.r1.first; o1 < t.r1.last; ++o1) {
-        const i64 row = (o0 * v.strides[0] + t.shift[0]) * v.in[1] + o1 * v.strides[1] + t.shift[1];
-        add_row(x + row * v.in[2] + t.r2.first * v.strides[2] + t.shift[2], v.strides[2],
-                w[t.index], t.r2.last - t.r2.first,
-                y + (o0 * v.out[1] + o1) * v.out[2] + t.r2.first);
-      }
 }
 
 /// The adjoint: every input element spreads over the output positions of its taps.
@@ -240,15 +183,25 @@ Tensor detail::convolve(std::string_view node, const Attributes& attributes, con
   const auto loops = [&](auto t) {
     using T = decltype(t);
     const std::span<T> y = out.template mutable_data<T>();
-    const auto plane = [&](const Window& last, const T* from, const T* by, T* to) {
-      conv_plane<T>(last, taps, from, by, to);
+    const auto plane = [&](const Window& last, const T* in, const T* filter, T* to) {
+      conv_plane<T>(last, taps, in, filter, to);
     };
+    const T *from = x.data<T>().data(), *by = w.data<T>().data();
+    if (v.rank() == 3 && y_plane <= kSmallPlane && group_filters >= kManyFilters) {
+      for (i64 n = 0; n < x.dim(0); ++n)
+        for (i64 m = 0; m < filters; m += group_filters)
+          conv_small_planes<T>(v, taps, {group_channels, group_filters},
+                               from + (n * x.dim(1) + m / group_filters * group_channels) * x_plane,
+                               by + m * group_channels * w_plane,
+                               y.data() + (n * filters + m) * y_plane);
+      return;
+    }
     for (i64 n = 0; n < x.dim(0); ++n)
       for (i64 m = 0; m < filters; ++m)
         for (i64 c = 0; c < group_channels; ++c) {
           const i64 channel = m / group_filters * group_channels + c;
-          over_leading_axes(v, false, x.data<T>().data() + (n * x.dim(1) + channel) * x_plane,
-                            w.data<T>().data() + (m * group_channels + c) * w_plane,
+          over_leading_axes(v, false, from + (n * x.dim(1) + channel) * x_plane,
+                            by + (m * group_channels + c) * w_plane,
                             y.data() + (n * filters + m) * y_plane, plane);
         }
   };
