@@ -9,9 +9,10 @@
 
 namespace sinter {
 
-enum class Isa { scalar, avx2 };
+/// In order: each one includes those before it, so a kernel asks `isa >= Isa::avx2`.
+enum class Isa { scalar, avx2, avx512ifma };
 
-/// "scalar" or "avx2".
+/// "scalar", "avx2" or "avx512ifma".
 std::string_view name(Isa isa);
 
 /// The best instruction set of this machine, or the one that SINTER_ISA names; decided once.

@@ -41,6 +41,16 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_t(size_));
 }
 
+void MappedFile::advise(i64 offset, i64 size, bool is_needed) const noexcept {
+  // Whole pages: those read ahead may hold more, those given back nothing else.
+  const i64 page = ::sysconf(_SC_PAGESIZE);
+  const i64 begin = (is_needed ? offset : offset + page - 1) / page * page;
+  const i64 end = std::min(size_, offset + size) / page * page;
+  if (begin >= end) return;
+  ::madvise(const_cast<std::byte*>(data_) + begin, size_t(end - begin),
+            is_needed ? MADV_WILLNEED : MADV_DONTNEED);
+}
+
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   std::string pattern = path_.string() + ".XXXXXX";
   fd_ = ::mkostemp(pattern.data(), O_CLOEXEC);
@@ -62,6 +72,17 @@ void AtomicFile::write(std::span<const std::byte> data) {
     require(done > 0, ErrorKind::io, path_.string(), ": cannot write: ", std::strerror(errno));
     data = data.subspan(size_t(done));
     position_ += done;
+  }
+}
+
+void AtomicFile::write_at(i64 position, std::span<const std::byte> data) {
+  SINTER_ASSERT(position >= 0 && position + std::ssize(data) <= position_);
+  while (!data.empty()) {
+    const ssize_t done = ::pwrite(fd_, data.data(), data.size(), off_t(position));
+    if (done < 0 && errno == EINTR) continue;
+    require(done > 0, ErrorKind::io, path_.string(), ": cannot write: ", std::strerror(errno));
+    data = data.subspan(size_t(done));
+    position += done;
   }
 }
 

@@ -22,6 +22,9 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_t(size_)}; }
   const std::filesystem::path& path() const { return path_; }
+  /// Advice on `size` bytes from `offset` on, which lie inside the file: they are needed soon and
+  /// may be read ahead, or their pages may go and come back from the file on the next use.
+  void advise(i64 offset, i64 size, bool is_needed) const noexcept;
 
  private:
   MappedFile() = default;
@@ -47,6 +50,8 @@ class AtomicFile {
   /// The same for data of any size, a mapped file mostly: block by block, zeros as holes, and the
   /// memory of what is written may be taken back by the system.
   void stream(std::span<const std::byte> data);
+  /// Replaces bytes written before.
+  void write_at(i64 position, std::span<const std::byte> data);
   i64 position() const { return position_; }
   void commit();
 

@@ -23,6 +23,37 @@ struct PairTerm {
 void sum_products(std::span<const PairTerm> terms, const Modulus& q, i64 n, u64* out0, u64* out1,
                   Isa isa = active_isa());
 
+/// out[i] = x[i] + y[i] mod q.
+void add(const u64* x, const u64* y, const Modulus& q, i64 n, u64* out, Isa isa = active_isa());
+/// out[i] = x[i] - y[i] mod q.
+void subtract(const u64* x, const u64* y, const Modulus& q, i64 n, u64* out,
+              Isa isa = active_isa());
+/// out[i] = -x[i] mod q.
+void negate(const u64* x, const Modulus& q, i64 n, u64* out, Isa isa = active_isa());
+/// out[i] = x[i] + constant mod q; constant a residue.
+void add_constant(const u64* x, u64 constant, const Modulus& q, i64 n, u64* out,
+                  Isa isa = active_isa());
+/// out[i] = x[i] y[i] mod q.
+void multiply(const u64* x, const u64* y, const Modulus& q, i64 n, u64* out,
+              Isa isa = active_isa());
+/// sum[i] += x[i] y[i] mod q.
+void multiply_and_add(const u64* x, const u64* y, const Modulus& q, i64 n, u64* sum,
+                      Isa isa = active_isa());
+/// sum[i] += x[i] w mod q.
+void scale_and_add(const u64* x, const Modulus& q, const ShoupFactor& w, i64 n, u64* sum,
+                   Isa isa = active_isa());
+
+/// A polynomial of degree 1 whose coefficients are rows: x[0] + x[1] S.
+struct RowPair {
+  const u64 *first, *second;
+};
+/// The product of two of them: out0 = x0 y0, out1 = x0 y1 + x1 y0, out2 = x1 y1, all modulo q and
+/// position by position. No output is an input.
+void multiply_pairs(const RowPair& x, const RowPair& y, const Modulus& q, i64 n, u64* out0,
+                    u64* out1, u64* out2, Isa isa = active_isa());
+/// out[i] = x[i] mod q, canonical; x[i] integers of magnitude below 2^100.
+void reduce_integers(const double* x, const Modulus& q, i64 n, u64* out, Isa isa = active_isa());
+
 /// y[i] = x[i] w mod f as an integer, fraction[i] += y[i] * (1 / f). x modulo f.
 void scale_and_count(const u64* x, const Modulus& f, const ShoupFactor& w, i64 n, double* y,
                      double* fraction, Isa isa = active_isa());

@@ -95,24 +95,24 @@ SINTER_TARGET_AVX2 void reduce_centred_avx2(const u64* x, const Modulus& divisor
 
 void scale_and_count(const u64* x, const Modulus& f, const ShoupFactor& w, i64 n, double* y,
                      double* fraction, Isa isa) {
-  const auto run = isa == Isa::avx2 ? scale_and_count_avx2 : scale_and_count_plain;
+  const auto run = isa >= Isa::avx2 ? scale_and_count_avx2 : scale_and_count_plain;
   run(x, f, w, 0, n, y, fraction);
 }
 
 void scale(const u64* x, const Modulus& q, const ShoupFactor& w, i64 n, u64* out, Isa isa) {
-  const auto run = isa == Isa::avx2 ? scale_avx2 : scale_plain;
+  const auto run = isa >= Isa::avx2 ? scale_avx2 : scale_plain;
   run(x, q, w, 0, n, out);
 }
 
 void subtract_and_scale(const u64* x, const u64* y, const Modulus& q, const ShoupFactor& w, i64 n,
                         u64* out, Isa isa) {
-  const auto run = isa == Isa::avx2 ? subtract_and_scale_avx2 : subtract_and_scale_plain;
+  const auto run = isa >= Isa::avx2 ? subtract_and_scale_avx2 : subtract_and_scale_plain;
   run(x, y, q, w, 0, n, out);
 }
 
 void reduce_centred(const u64* x, const Modulus& divisor, const Modulus& q, i64 n, u64* out,
                     Isa isa) {
-  const auto run = isa == Isa::avx2 ? reduce_centred_avx2 : reduce_centred_plain;
+  const auto run = isa >= Isa::avx2 ? reduce_centred_avx2 : reduce_centred_plain;
   run(x, divisor, q, 0, n, out);
 }
 

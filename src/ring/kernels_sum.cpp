@@ -20,6 +20,9 @@ namespace {
 constexpr i64 kMaxPlainTerms = i64(1) << 13;  // of 2^14 that Modulus::reduce accepts
 constexpr i64 kMaxExactTerms = 16;
 constexpr double kStart = 0x1.8p101;
+// Words from what is being multiplied to what is being fetched: more rows than the hardware's
+// prefetcher follows, from memory.
+constexpr i64 kAhead = 64;
 
 /// Positions [begin, end).
 void sum_products_plain(std::span<const PairTerm> terms, const Modulus& modulus, i64 begin, i64 end,
@@ -67,6 +70,11 @@ SINTER_INLINE_AVX2 __m256d load_factors(const u64* x, i64 i, int shift) {
   return to_doubles(_mm256_set_epi64x(last, last, first, first));
 }
 
+/// Beyond the end of a row it fetches what is not needed, which does no harm.
+SINTER_INLINE_AVX2 void fetch(const u64* x) {
+  _mm_prefetch(reinterpret_cast<const char*>(x), _MM_HINT_T0);
+}
+
 /// Eight positions: a whole cache line of every row, because more rows than the first-level cache
 /// has ways may share one set.
 SINTER_TARGET_AVX2 void sum_products_avx2(std::span<const PairTerm> terms, const Modulus& q,
@@ -82,6 +90,9 @@ SINTER_TARGET_AVX2 void sum_products_avx2(std::span<const PairTerm> terms, const
       const i64 stop = std::min(done + kMaxExactTerms, count);
       for (; done < stop; ++done) {
         const PairTerm& t = all[done];
+        fetch(t.factor + ((i + kAhead) >> t.shift));
+        fetch(t.first + i + kAhead);
+        fetch(t.second + i + kAhead);
         const __m256d fa = load_factors(t.factor, i, t.shift);
         add_product(a0, fa, load_words(t.first + i));
         add_product(a1, fa, load_words(t.second + i));
@@ -150,13 +161,13 @@ SINTER_TARGET_AVX2 void combine_rows_avx2(const Rows& rows, const u64* factors, 
 
 void sum_products(std::span<const PairTerm> terms, const Modulus& q, i64 n, u64* out0, u64* out1,
                   Isa isa) {
-  const auto run = isa == Isa::avx2 ? sum_products_avx2 : sum_products_plain;
+  const auto run = isa >= Isa::avx2 ? sum_products_avx2 : sum_products_plain;
   run(terms, q, 0, n, out0, out1);
 }
 
 void combine_rows(const double* y, i64 stride, int rows, const double* fraction, const u64* factors,
                   const Modulus& t, i64 n, u64* out, Isa isa) {
-  const auto run = isa == Isa::avx2 ? combine_rows_avx2 : combine_rows_plain;
+  const auto run = isa >= Isa::avx2 ? combine_rows_avx2 : combine_rows_plain;
   run({y, stride, rows, fraction}, factors, t, 0, n, out);
 }
 

@@ -44,6 +44,8 @@ struct Kernels {
 
 Kernels kernels(Isa isa) {
   switch (isa) {
+    case Isa::avx512ifma:
+      return {ntt_forward_avx512ifma, ntt_inverse_avx512ifma};
     case Isa::avx2:
       return {ntt_forward_avx2, ntt_inverse_avx2};
     case Isa::scalar:
@@ -52,11 +54,8 @@ Kernels kernels(Isa isa) {
   return {ntt_forward_reference, ntt_inverse_reference};
 }
 
-std::vector<double> centred_factors(std::span<const ShoupFactor> factors, u64 q) {
-  std::vector<double> out;
-  out.reserve(factors.size());
-  for (const ShoupFactor& f : factors) out.push_back(centred(f.w, q));
-  return out;
+void centre(std::span<const ShoupFactor> factors, u64 q, std::span<double> out) {
+  for (size_t i = 0; i < out.size(); ++i) out[i] = centred(factors[i].w, q);
 }
 
 }  // namespace
@@ -70,8 +69,10 @@ NttTables::NttTables(i64 n, const Modulus& modulus) : n_(n), modulus_(modulus) {
   root_ = find_root(n, modulus);
   forward_ = powers_in_reversed_order(n, modulus, root_);
   inverse_ = powers_in_reversed_order(n, modulus, modulus.inverse(root_));
-  forward_doubles_ = centred_factors(forward_, modulus.value());
-  inverse_doubles_ = centred_factors(inverse_, modulus.value());
+  forward_doubles_.resize(size_t(n));
+  inverse_doubles_.resize(size_t(n));
+  centre(forward_, modulus.value(), forward_doubles_);
+  centre(inverse_, modulus.value(), inverse_doubles_);
 }
 
 void ntt_forward(const NttTables& tables, std::span<u64> x, Isa isa) {
@@ -92,13 +93,6 @@ std::vector<u32> automorphism_permutation(i64 n, u64 galois_element) {
     permutation[i] = reversed[(exponent - 1) / 2];
   }
   return permutation;
-}
-
-void permute(std::span<const u64> in, std::span<const u32> permutation, std::span<u64> out) {
-  const u64* source = in.data();
-  const u32* index = permutation.data();
-  u64* target = out.data();
-  for (size_t i = 0; i < out.size(); ++i) target[i] = source[index[i]];
 }
 
 }  // namespace sinter::ring

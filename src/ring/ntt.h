@@ -7,6 +7,7 @@
 // root psi^(N/n), each value repeated N/n times; its tables are prefixes of the tables here. Hence
 // every function takes spans of any power of two up to N.
 #pragma once
+#include <new>
 #include <span>
 #include <vector>
 
@@ -15,6 +16,20 @@
 #include "ring/modulus.h"
 
 namespace sinter::ring {
+
+/// Memory that starts on a cache line: vectors of factors never straddle two.
+template <class T>
+struct LineAllocator {
+  using value_type = T;
+  LineAllocator() = default;
+  template <class U>
+  LineAllocator(const LineAllocator<U>&) {}
+  T* allocate(size_t count) {
+    return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t(64)));
+  }
+  void deallocate(T* p, size_t) { ::operator delete(p, std::align_val_t(64)); }
+  bool operator==(const LineAllocator&) const { return true; }
+};
 
 /// Twiddle factors of one (N, q), in bit-reversed order. Immutable. thread: safe to share.
 class NttTables {
@@ -40,7 +55,7 @@ class NttTables {
   Modulus modulus_;
   u64 root_;
   std::vector<ShoupFactor> forward_, inverse_;
-  std::vector<double> forward_doubles_, inverse_doubles_;
+  std::vector<double, LineAllocator<double>> forward_doubles_, inverse_doubles_;
 };
 
 /// In place, natural order to bit-reversed order.
@@ -60,11 +75,22 @@ void ntt_inverse_reference(const NttTables& tables, std::span<u64> x);
 /// Doubles and fused multiply-add, four lanes; only where Isa::avx2 runs.
 void ntt_forward_avx2(const NttTables& tables, std::span<u64> x);
 void ntt_inverse_avx2(const NttTables& tables, std::span<u64> x);
+/// Words and 52-bit products, eight lanes; only where Isa::avx512ifma runs.
+void ntt_forward_avx512ifma(const NttTables& tables, std::span<u64> x);
+void ntt_inverse_avx512ifma(const NttTables& tables, std::span<u64> x);
 
 /// The permutation of the automorphism X -> X^g in transform order: out[i] = in[p[i]].
 /// galois_element odd, below 2n
 std::vector<u32> automorphism_permutation(i64 n, u64 galois_element);
 /// out[i] = in[p[i]]; out is not in.
-void permute(std::span<const u64> in, std::span<const u32> permutation, std::span<u64> out);
+/// permutation  of automorphism_permutation: it maps every aligned block of 2^k positions to one
+/// cost         one read of each line of `in` in a scattered order, fetched ahead
+void permute(std::span<const u64> in, std::span<const u32> permutation, std::span<u64> out,
+             Isa isa = active_isa());
+
+/// out[i] = (x[j] - y[j]) w + z[j] modulo q with j = p[i]: the end of a rotation in one pass. Rows
+/// of canonical residues, z = nullptr for zero; out is none of them.
+void permute_quotient(const u64* x, const u64* y, const u64* z, std::span<const u32> permutation,
+                      const Modulus& q, const ShoupFactor& w, u64* out, Isa isa = active_isa());
 
 }  // namespace sinter::ring

@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "base/error.h"
@@ -18,13 +19,28 @@ RnsPoly RnsPoly::uninitialised(i64 n, int limbs, bool is_ntt, std::shared_ptr<Bu
   SINTER_ASSERT(n >= 1 && n <= i64(1) << 20 && limbs >= 0 && limbs <= 4096);
   RnsPoly poly;
   poly.n_ = n;
-  poly.stride_ = (n + kPadding - 1) / kPadding * kPadding + kPadding;
+  poly.stride_ = default_stride(n);
   poly.limbs_ = limbs;
   poly.is_ntt_ = is_ntt;
   poly.allocated_ = limbs * poly.stride_;
   if (limbs == 0) return poly;
   poly.data_ = cache ? cache->take(poly.allocated_) : BufferCache::allocate(poly.allocated_);
   poly.cache_ = std::move(cache);
+  return poly;
+}
+
+i64 RnsPoly::default_stride(i64 n) { return (n + kPadding - 1) / kPadding * kPadding + kPadding; }
+
+RnsPoly RnsPoly::view(const u64* data, i64 n, i64 stride, int limbs,
+                      std::shared_ptr<const void> owner) {
+  SINTER_ASSERT(owner != nullptr && n >= 1 && limbs >= 0 && stride >= n && stride % kPadding == 0 &&
+                reinterpret_cast<std::uintptr_t>(data) % 64 == 0);
+  RnsPoly poly;
+  poly.data_ = const_cast<u64*>(data);  // const in every use: limb() of a const polynomial
+  poly.owner_ = std::move(owner);
+  poly.n_ = n;
+  poly.stride_ = stride;
+  poly.limbs_ = limbs;
   return poly;
 }
 
@@ -39,6 +55,7 @@ RnsPoly& RnsPoly::operator=(RnsPoly&& other) noexcept {
   release();
   data_ = std::exchange(other.data_, nullptr);
   cache_ = std::move(other.cache_);
+  owner_ = std::move(other.owner_);
   n_ = std::exchange(other.n_, 0);
   stride_ = std::exchange(other.stride_, 0);
   allocated_ = std::exchange(other.allocated_, 0);
@@ -53,7 +70,9 @@ RnsPoly::~RnsPoly() { release(); }
 void RnsPoly::release() noexcept {
   if (data_ == nullptr) return;
   if (is_secret_) OPENSSL_cleanse(data_, size_t(allocated_) * sizeof(u64));
-  if (cache_) {
+  if (owner_) {
+    owner_.reset();
+  } else if (cache_) {
     cache_->give_back(data_, allocated_);
   } else {
     BufferCache::free(data_);

@@ -12,7 +12,8 @@
 
 namespace sinter::ring {
 
-/// Move-only; clone() copies. thread: immutable when const, otherwise owned by one.
+/// Move-only; clone() copies. A view reads memory that belongs to somebody else, a mapped file
+/// mostly. thread: immutable when const, otherwise owned by one.
 class RnsPoly {
  public:
   RnsPoly() = default;
@@ -22,6 +23,13 @@ class RnsPoly {
   /// cache: where the memory comes from and goes back to; none = the system.
   static RnsPoly uninitialised(i64 n, int limbs, bool is_ntt = true,
                                std::shared_ptr<BufferCache> cache = nullptr);
+  /// Foreign limbs, read only: nobody may write through the result, and clone() copies them.
+  /// data: limb i at data + i * stride, a 64-byte boundary; stride >= n, a multiple of 8.
+  /// owner: keeps the memory as long as the view lives.
+  static RnsPoly view(const u64* data, i64 n, i64 stride, int limbs,
+                      std::shared_ptr<const void> owner);
+  /// Words between the limbs of polynomials that own their memory.
+  static i64 default_stride(i64 n);
   RnsPoly(RnsPoly&& other) noexcept;
   RnsPoly& operator=(RnsPoly&& other) noexcept;
   ~RnsPoly();
@@ -51,6 +59,7 @@ class RnsPoly {
 
   u64* data_ = nullptr;
   std::shared_ptr<BufferCache> cache_;
+  std::shared_ptr<const void> owner_;  // of a view; data_ is then not ours
   i64 n_ = 0, stride_ = 0, allocated_ = 0;
   int limbs_ = 0;
   bool is_ntt_ = true, is_secret_ = false;

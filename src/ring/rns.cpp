@@ -2,6 +2,7 @@
 #include "ring/rns.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/error.h"
@@ -10,10 +11,11 @@
 namespace sinter::ring {
 namespace {
 
-constexpr i64 kTile = 256;    // coefficients: 16 rows of y are 32 KiB
-constexpr i64 kGrain = 2048;  // coefficients per task that are worth a thread
+constexpr i64 kTile = 256;  // coefficients: 16 rows of y are 32 KiB
 constexpr i64 kCacheBytes = i64(256) << 20;
+constexpr int kGroup = 4;        // limbs at a time: of 512 KiB each at N = 2^16
 constexpr int kMaxSources = 16;  // special primes, or primes of one digit
+constexpr size_t kMaxTargets = 128;
 
 }  // namespace
 
@@ -34,20 +36,52 @@ BaseConverter::BaseConverter(std::vector<Modulus> from, std::vector<Modulus> to)
   }
 }
 
-void BaseConverter::convert(std::span<const u64* const> in, std::span<const Target> targets,
-                            i64 begin, i64 end) const {
+void BaseConverter::prepare(std::span<const u64* const> in, const Rows& out, i64 begin,
+                            i64 end) const {
   SINTER_ASSERT(in.size() == from_.size());
-  const int sources = int(from_.size());
-  double y[kMaxSources * kTile], fraction[kTile];
   for (i64 start = begin; start < end; start += kTile) {
     const i64 size = std::min(kTile, end - start);
-    std::fill_n(fraction, size, 0.5);
-    for (int i = 0; i < sources; ++i)
-      scale_and_count(in[size_t(i)] + start, from_[size_t(i)], inverse_[size_t(i)], size,
-                      y + i * kTile, fraction);
-    for (const Target& target : targets)
-      combine_rows(y, kTile, sources, fraction, factors_.data() + target.index * (sources + 1),
-                   to_[size_t(target.index)], size, target.out + start);
+    std::fill_n(out.fraction + start, size, 0.5);
+    for (size_t i = 0; i < in.size(); ++i)
+      scale_and_count(in[i] + start, from_[i], inverse_[i], size,
+                      out.y + i64(i) * out.stride + start, out.fraction + start);
+  }
+}
+
+void BaseConverter::combine(const Rows& rows, std::span<const Target> targets, i64 begin,
+                            i64 end) const {
+  const int sources = int(from_.size());
+  const i64 share = sources / std::max<i64>(1, std::ssize(targets)) + 1;  // rows per target
+  for (i64 start = begin; start < end; start += kTile) {
+    const i64 size = std::min(kTile, end - start), ahead = start + kTile;
+    i64 row = 0;
+    for (const Target& target : targets) {
+      // The next tile's rows are on their way while this one's are multiplied.
+      for (i64 stop = std::min<i64>(row + share, sources + 1); row < stop && ahead < end; ++row) {
+        const double* next =
+            row < sources ? rows.y + row * rows.stride + ahead : rows.fraction + ahead;
+        for (i64 i = 0; i < std::min(kTile, end - ahead); i += 8) __builtin_prefetch(next + i);
+      }
+      combine_rows(rows.y + start, rows.stride, sources, rows.fraction + start,
+                   factors_.data() + target.index * (sources + 1), to_[size_t(target.index)], size,
+                   target.out + start);
+    }
+  }
+}
+
+void BaseConverter::convert(std::span<const u64* const> in, std::span<const Target> targets,
+                            i64 begin, i64 end) const {
+  double y[kMaxSources * kTile], fraction[kTile];
+  const u64* rows[kMaxSources];
+  Target out[kMaxTargets];
+  const size_t sources = from_.size(), count = targets.size();
+  SINTER_ASSERT(in.size() == sources && count <= kMaxTargets);
+  for (i64 start = begin; start < end; start += kTile) {
+    const i64 size = std::min(kTile, end - start);
+    for (size_t i = 0; i < sources; ++i) rows[i] = in[i] + start;
+    for (size_t i = 0; i < count; ++i) out[i] = {targets[i].index, targets[i].out + start};
+    prepare({rows, sources}, {y, fraction, kTile}, 0, size);
+    combine({y, fraction, kTile}, {out, count}, 0, size);
   }
 }
 
@@ -67,21 +101,45 @@ RnsRing::RnsRing(i64 n, std::span<const u64> q, std::span<const u64> p)
             "ring: the prime ", modulus.value(), " appears twice");
     tables_.emplace_back(n, modulus);
   }
-  if (p_count_ == 0) return;
+  if (p_count_ > 0) make_converters(all);
+  make_inverses();
+}
+
+void RnsRing::make_converters(const std::vector<Modulus>& all) {
+  const auto first_p = all.begin() + q_count_;
   for (int digit = 0; digit < digit_count(max_level()); ++digit)
     for (int size = 1; size <= p_count_; ++size) {
       const int first = digit * p_count_, last = std::min(first + size, q_count_);
       digit_converters_.emplace_back(std::vector(all.begin() + first, all.begin() + last), all);
     }
-  special_converter_.emplace_back(std::vector(all.begin() + q_count_, all.end()),
-                                  std::vector(all.begin(), all.begin() + q_count_));
+  const std::vector<Modulus> special(first_p, all.end()), ordinary(all.begin(), first_p);
+  special_converter_.emplace_back(special, ordinary);
+  for (int level = 0; level < q_count_ && divides_with_last(); ++level) {
+    std::vector<Modulus> both = {all[size_t(level)]};
+    both.insert(both.end(), special.begin(), special.end());
+    both_converters_.emplace_back(both, std::vector(all.begin(), all.begin() + level));
+  }
+}
+
+void RnsRing::make_inverses() {
   for (int i = 0; i < q_count_; ++i) {
     const Modulus& m = modulus(i);
     u64 product = 1;
-    for (u64 prime : p) product = m.mul(product, m.reduce_word(prime));
+    for (int j = 0; j < p_count_; ++j)
+      product = m.mul(product, m.reduce_word(modulus(q_count_ + j).value()));
     special_product_.push_back(product);
     special_inverse_.push_back(m.shoup(m.inverse(product)));
   }
+  last_inverse_.resize(size_t(q_count_) * size_t(q_count_));
+  both_inverse_.resize(last_inverse_.size());
+  for (int level = 0; level < q_count_; ++level)
+    for (int i = 0; i < level; ++i) {
+      const Modulus& m = modulus(i);
+      const u64 inverse = m.inverse(m.reduce_word(modulus(level).value()));
+      last_inverse_[size_t(level * q_count_ + i)] = m.shoup(inverse);
+      both_inverse_[size_t(level * q_count_ + i)] =
+          m.shoup(m.mul(inverse, special_inverse_[size_t(i)]));
+    }
 }
 
 void RnsRing::to_ntt(RnsPoly& x, int level, ThreadPool& pool) const {
@@ -115,78 +173,94 @@ RnsPoly RnsRing::from_small(std::span<const signed char> coefficients, int level
 }
 
 std::vector<RnsPoly> RnsRing::mod_up(const RnsPoly& x, int level, ThreadPool& pool) const {
-  SINTER_ASSERT(p_count_ > 0 && x.is_ntt() && x.limbs() > level && level <= max_level());
-  RnsPoly coefficients = make_poly(level + 1);
-  for (int i = 0; i <= level; ++i) std::copy_n(x.limb(i).data(), n_, coefficients.limb(i).data());
-  from_ntt(coefficients, level, pool);
-  const int limbs = level + 1 + p_count_;
-  std::vector<RnsPoly> digits;
-  struct Transform {
-    int digit, limb;
-  };
-  std::vector<Transform> transforms;
-  for (int digit = 0; digit < digit_count(level); ++digit) {
-    const int first = digit * p_count_, last = std::min(first + p_count_, level + 1);
-    RnsPoly& out = digits.emplace_back(make_poly(limbs));
-    std::vector<const u64*> in;
-    std::vector<BaseConverter::Target> targets;
-    for (int i = 0; i < limbs; ++i) {
-      if (i >= first && i < last) {
-        in.push_back(coefficients.limb(i).data());
-        std::copy_n(x.limb(i).data(), n_, out.limb(i).data());
-      } else {
-        targets.push_back({prime_of(level, i), out.limb(i).data()});
-        transforms.push_back({digit, i});
+  SINTER_ASSERT(x.is_ntt() && x.limbs() > level);
+  const Digits digits = decompose(
+      level, [&](int i, std::span<u64> out) { std::copy_n(x.limb(i).data(), n_, out.data()); },
+      pool);
+  std::vector<RnsPoly> out;
+  for (int d = 0; d < digits.count; ++d) out.push_back(make_poly(level + 1 + p_count_));
+  const Groups parts = groups(level + 1 + p_count_, kGroup, pool);
+  pool.run(parts.tasks, [&](i64 task, i64) {
+    for (int d = 0; d < digits.count; ++d) {
+      std::array<LimbTarget, kGroup> targets;
+      size_t count = 0;
+      for (int i = parts.first(task); i < parts.first(task + 1); ++i) {
+        u64* to = out[size_t(d)].limb(i).data();
+        if (is_own_limb(digits, d, i))
+          std::copy_n(x.limb(i).data(), n_, to);
+        else
+          targets[count++] = {i, to};
       }
+      extend(digits, d, {targets.data(), count});
     }
-    const BaseConverter& converter = digit_converter(digit, last - first);
-    pool.ranges(n_, kGrain,
-                [&](i64 begin, i64 end) { converter.convert(in, targets, begin, end); });
-  }
-  pool.run(std::ssize(transforms), [&](i64 task, i64) {
-    const Transform& t = transforms[size_t(task)];
-    ntt_forward(ntt(prime_of(level, t.limb)), digits[size_t(t.digit)].limb(t.limb));
   });
-  return digits;
+  return out;
 }
 
 RnsPoly RnsRing::mod_down(RnsPoly x, int level, ThreadPool& pool) const {
-  SINTER_ASSERT(p_count_ > 0 && x.is_ntt() && x.limbs() == level + 1 + p_count_);
-  pool.run(p_count_,
-           [&](i64 j, i64) { ntt_inverse(ntt(q_count_ + int(j)), x.limb(level + 1 + int(j))); });
-  std::vector<const u64*> in;
-  for (int j = 0; j < p_count_; ++j) in.push_back(x.limb(level + 1 + j).data());
-  RnsPoly remainder = make_poly(level + 1);
-  std::vector<BaseConverter::Target> targets;
-  for (int i = 0; i <= level; ++i) targets.push_back({i, remainder.limb(i).data()});
-  pool.ranges(n_, kGrain, [&](i64 begin, i64 end) {
-    special_converter_.front().convert(in, targets, begin, end);
-  });
-  pool.run(level + 1, [&](i64 limb, i64) {
-    const int i = int(limb);
-    u64* out = x.limb(i).data();
-    ntt_forward(ntt(i), remainder.limb(i));
-    subtract_and_scale(out, remainder.limb(i).data(), modulus(i), special_inverse_[size_t(i)], n_,
-                       out);
-  });
-  x.truncate(level + 1);
+  mod_down({&x, 1}, level, pool);
   return x;
 }
 
+void RnsRing::mod_down(std::span<RnsPoly> polys, int level, ThreadPool& pool) const {
+  std::vector<Remainder> remainders;
+  for (RnsPoly& x : polys) {
+    SINTER_ASSERT(x.is_ntt() && x.limbs() == level + 1 + p_count_);
+    remainders.push_back(make_remainder(level, false));
+  }
+  const i64 count = std::ssize(polys);
+  pool.run(count * p_count_, [&](i64 task, i64) {
+    const size_t part = size_t(task / p_count_);
+    const int limb = level + 1 + int(task % p_count_);
+    std::copy_n(polys[part].limb(limb).data(), n_, remainder_row(remainders[part], limb).data());
+  });
+  prepare(remainders, pool);
+  const Groups parts = groups(level + 1, kGroup, pool);
+  RnsPoly scratch = make_poly(int(pool.size()) * kGroup);
+  pool.run(parts.tasks, [&](i64 task, i64 worker) {
+    const int first = parts.first(task), last = parts.first(task + 1);
+    for (i64 part = 0; part < count; ++part) {
+      std::array<LimbTarget, kGroup> targets;
+      for (int i = first; i < last; ++i)
+        targets[size_t(i - first)] = {i, scratch.limb(int(worker) * kGroup + i - first).data()};
+      remainder_limbs(remainders[size_t(part)], {targets.data(), size_t(last - first)});
+      for (int i = first; i < last; ++i) {
+        u64* out = polys[size_t(part)].limb(i).data();
+        subtract_and_scale(out, targets[size_t(i - first)].out, modulus(i),
+                           special_inverse_[size_t(i)], n_, out);
+      }
+    }
+  });
+  for (RnsPoly& x : polys) x.truncate(level + 1);
+}
+
 RnsPoly RnsRing::rescale(const RnsPoly& x, int level, ThreadPool& pool) const {
-  SINTER_ASSERT(level >= 1 && x.is_ntt() && x.limbs() == level + 1);
-  std::vector<u64> last(x.limb(level).begin(), x.limb(level).end());
-  ntt_inverse(ntt(level), last);
-  const Modulus& divisor = modulus(level);
-  RnsPoly out = make_poly(level);
-  pool.run(level, [&](i64 limb, i64) {
-    const int i = int(limb);
+  const RnsPoly* const one = &x;
+  return std::move(rescale(std::span(&one, 1), level, pool).front());
+}
+
+std::vector<RnsPoly> RnsRing::rescale(std::span<const RnsPoly* const> polys, int level,
+                                      ThreadPool& pool) const {
+  const i64 count = std::ssize(polys);
+  RnsPoly last = make_poly(int(count)), scratch = make_poly(int(pool.size()));
+  std::vector<RnsPoly> out;
+  for (const RnsPoly* x : polys) {
+    SINTER_ASSERT(level >= 1 && x->is_ntt() && x->limbs() == level + 1);
+    out.push_back(make_poly(level));
+  }
+  pool.run(count, [&](i64 part, i64) {
+    const std::span<u64> row = last.limb(int(part));
+    std::copy_n(polys[size_t(part)]->limb(level).data(), n_, row.data());
+    ntt_inverse(ntt(level), row);
+  });
+  pool.run(count * level, [&](i64 task, i64 worker) {
+    const int part = int(task / level), i = int(task % level);
     const Modulus& q = modulus(i);
-    const ShoupFactor inverse = q.shoup(q.inverse(q.reduce_word(divisor.value())));
-    u64* r = out.limb(i).data();
-    reduce_centred(last.data(), divisor, q, n_, r);
-    ntt_forward(ntt(i), out.limb(i));
-    subtract_and_scale(x.limb(i).data(), r, q, inverse, n_, r);
+    const std::span<u64> r = scratch.limb(int(worker));
+    reduce_centred(last.limb(part).data(), modulus(level), q, n_, r.data());
+    ntt_forward(ntt(i), r);
+    subtract_and_scale(polys[size_t(part)]->limb(i).data(), r.data(), q, last_inverse(level, i), n_,
+                       out[size_t(part)].limb(i).data());
   });
   return out;
 }

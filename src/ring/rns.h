@@ -15,6 +15,7 @@
 // Source: Halevi, Polyakov, Shoup 2019 (floating-point correction); Cheon, Han, Kim, Kim, Song
 // 2018.
 #pragma once
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -40,6 +41,16 @@ class BaseConverter {
   /// form, to each target; canonical. Rows do not overlap.
   void convert(std::span<const u64* const> in, std::span<const Target> targets, i64 begin,
                i64 end) const;
+
+  /// The two steps of convert() for callers that take the targets at different times: the y_i and
+  /// v + 1/2 + (what floor drops) of every coefficient, rows of N doubles.
+  struct Rows {
+    double *y, *fraction;
+    i64 stride;  ///< from one y row to the next
+  };
+  /// The row in[i] may be the memory of row i of y.
+  void prepare(std::span<const u64* const> in, const Rows& out, i64 begin, i64 end) const;
+  void combine(const Rows& rows, std::span<const Target> targets, i64 begin, i64 end) const;
 
  private:
   std::vector<Modulus> from_, to_;
@@ -87,24 +98,105 @@ class RnsRing {
   /// round(x / P): extended, NTT form, to level + 1 limbs, NTT form. Consumes x.
   /// cost  k inverse and level + 1 forward transforms
   RnsPoly mod_down(RnsPoly x, int level, ThreadPool& pool) const;
+  /// The same in place for several polynomials, in parallel over them too.
+  void mod_down(std::span<RnsPoly> polys, int level, ThreadPool& pool) const;
   /// round(x / q_level): level + 1 limbs to level limbs, NTT form. level >= 1.
   /// cost  1 inverse and level forward transforms
   RnsPoly rescale(const RnsPoly& x, int level, ThreadPool& pool) const;
+  std::vector<RnsPoly> rescale(std::span<const RnsPoly* const> polys, int level,
+                               ThreadPool& pool) const;
 
   /// P modulo q_i.
   u64 special_product(int i) const { return special_product_[size_t(i)]; }
+
+  // The same steps limb by limb (rns_steps.cpp), for operations that go through a few limbs at a
+  // time and keep them in the cache. "Limb" counts q_0..q_level, p_0..p_{k-1}.
+
+  /// A limb and where to write it.
+  struct LimbTarget {
+    int limb;
+    u64* out;
+  };
+  /// Writes one limb of a polynomial in NTT form.
+  using LimbWriter = std::function<void(int limb, std::span<u64> out)>;
+
+  /// A polynomial split into digits that are not extended yet.
+  struct Digits {
+    int level = -1, count = 0;
+    RnsPoly rows;  ///< y of q_0..q_level, then one fraction per digit
+  };
+  /// write(limb, out) gives q_0..q_level; it is called once for each, in parallel.
+  /// cost  level + 1 inverse transforms
+  Digits decompose(int level, const LimbWriter& write, ThreadPool& pool) const;
+  /// Does the digit contain this limb? Then its residues are those of the polynomial itself.
+  bool is_own_limb(const Digits& digits, int digit, int limb) const {
+    return limb <= digits.level && limb / p_count_ == digit;
+  }
+  /// Some limbs of one extended digit, none of them its own; NTT form.
+  /// cost    one forward transform each
+  /// thread  safe
+  void extend(const Digits& digits, int digit, std::span<const LimbTarget> targets) const;
+
+  /// What a division subtracts before it multiplies by the inverse: the centred remainder modulo
+  /// the divisor, P or P q_level.
+  struct Remainder {
+    int level = -1;
+    bool takes_last = false;  ///< the divisor contains q_level
+    RnsPoly rows;             ///< y of q_level (when taken) and p_0..p_{k-1}, then the fraction
+    int sources() const { return rows.limbs() - 1; }
+  };
+  /// takes_last needs level >= 1 and divides_with_last().
+  Remainder make_remainder(int level, bool takes_last) const;
+  bool divides_with_last() const;
+  /// The row for a limb of the divisor: the caller writes the NTT form and calls prepare().
+  std::span<u64> remainder_row(Remainder& remainder, int limb) const {
+    return remainder.rows.limb(limb - remainder.level - (remainder.takes_last ? 0 : 1));
+  }
+  /// cost  one inverse transform per row
+  void prepare(std::span<Remainder> remainders, ThreadPool& pool) const;
+  /// Limbs of q_0..q_level (without q_level when it is taken), NTT form.
+  /// cost    one forward transform each
+  /// thread  safe
+  void remainder_limbs(const Remainder& remainder, std::span<const LimbTarget> targets) const;
+  /// 1 / divisor modulo q_i.
+  const ShoupFactor& divisor_inverse(const Remainder& remainder, int i) const {
+    return remainder.takes_last ? both_inverse_[size_t(remainder.level * q_count_ + i)]
+                                : special_inverse_[size_t(i)];
+  }
+  /// 1 / q_level modulo q_i, i < level.
+  const ShoupFactor& last_inverse(int level, int i) const {
+    return last_inverse_[size_t(level * q_count_ + i)];
+  }
+
+  /// How many limbs of `limbs` an operation takes at a time: task t of `tasks` begins at first(t).
+  struct Groups {
+    int limbs, tasks;
+    int first(i64 task) const { return int(limbs * task / tasks); }
+  };
+  /// At most `largest` limbs together, and a number of tasks that every worker has equally many of
+  /// when there are enough.
+  static Groups groups(int limbs, int largest, const ThreadPool& pool);
 
  private:
   const BaseConverter& digit_converter(int digit, int size) const {
     return digit_converters_[size_t(digit * p_count_ + size - 1)];
   }
+  const BaseConverter& divisor_converter(const Remainder& remainder) const {
+    return remainder.takes_last ? both_converters_[size_t(remainder.level)]
+                                : special_converter_.front();
+  }
+  void make_converters(const std::vector<Modulus>& all);
+  void make_inverses();
 
   i64 n_;
   int q_count_, p_count_;
   std::vector<NttTables> tables_;
   std::vector<BaseConverter> digit_converters_;   ///< [digit][primes of the digit - 1]
   std::vector<BaseConverter> special_converter_;  ///< P to every q; empty when k = 0
+  std::vector<BaseConverter> both_converters_;    ///< [level]: P q_level to every q; see above
   std::vector<ShoupFactor> special_inverse_;      ///< P^-1 mod q_i
+  std::vector<ShoupFactor> last_inverse_;         ///< [level][i < level]: q_level^-1 mod q_i
+  std::vector<ShoupFactor> both_inverse_;         ///< [level][i < level]: (P q_level)^-1 mod q_i
   std::vector<u64> special_product_;              ///< P mod q_i
   std::shared_ptr<BufferCache> cache_;
 };

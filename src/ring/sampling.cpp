@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <numbers>
 #include <utility>
 
 #include "base/error.h"
@@ -170,6 +172,20 @@ void sample_gaussian(SecretRng& rng, std::span<signed char> out) {
     for (u64 entry : table.entry) magnitude += 1 ^ ((magnitude_bits - entry) >> 63);
     c = static_cast<signed char>(i64((magnitude ^ (u64(0) - negative)) + negative));
   }
+}
+
+void sample_wide_gaussian(SecretRng& rng, double deviation, std::span<i64> out) {
+  require(deviation >= 1 && deviation <= 0x1p52, ErrorKind::bad_argument,
+          "wide Gaussian: expected a deviation of 1 to 2^52, found ", deviation);
+  static_assert(std::numeric_limits<long double>::digits >= 64);
+  long double u = 0, turn = 0, z = 0;
+  for (i64& x : out) {
+    u = ((long double)rng.bits() + 0.5L) * 0x1p-64L;
+    turn = (long double)rng.bits() * 0x1p-64L;
+    z = std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi_v<long double> * turn);
+    x = std::llround((long double)deviation * z);
+  }
+  for (long double* secret : {&u, &turn, &z}) OPENSSL_cleanse(secret, sizeof *secret);
 }
 
 void wipe(std::span<signed char> secret) { OPENSSL_cleanse(secret.data(), secret.size()); }

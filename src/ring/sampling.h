@@ -7,6 +7,10 @@
 //   Gaussian          rounded, sigma 3.2, cut at 6 sigma: P(k) = Phi((k+1/2)/sigma) -
 //                     Phi((k-1/2)/sigma) for |k| <= 19, drawn by comparing 63 random bits with
 //                     every entry of a cumulative table: same work for every outcome
+//   wide Gaussian     rounded, any deviation up to 2^52, for noise that is added to what is
+//                     published: round(deviation z), z by Box and Muller from two uniform numbers
+//                     of 64 bits in 64-bit mantissas, so |z| <= 9.5; at the largest deviation
+//                     a unit is resolved to 2^-9 near one deviation and to 2^-6 near 9.5
 //
 // Secrets are wiped: the generator's state, and whatever the callers mark as secret.
 #pragma once
@@ -57,6 +61,9 @@ void sample_ternary(SecretRng& rng, std::span<signed char> out);
 /// Exactly `weight` coefficients are +-1. throws Error(bad_argument) unless 1 <= weight <= size.
 void sample_sparse_ternary(SecretRng& rng, i64 weight, std::span<signed char> out);
 void sample_gaussian(SecretRng& rng, std::span<signed char> out);
+
+/// throws  Error(bad_argument) unless 1 <= deviation <= 2^52
+void sample_wide_gaussian(SecretRng& rng, double deviation, std::span<i64> out);
 
 /// Overwrites memory in a way the compiler may not drop.
 void wipe(std::span<signed char> secret);

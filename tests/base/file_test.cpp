@@ -67,6 +67,26 @@ TEST_F(File, a_mapping_survives_the_replacement_of_its_file) {
   EXPECT_EQ(read(folder_ / "a"), "newer");
 }
 
+TEST_F(File, bytes_written_before_can_be_replaced_and_others_cannot) {
+  AtomicFile file(folder_ / "a");
+  file.write(bytes("0123456789"));
+  file.write_at(2, bytes("xyz"));
+  file.write(bytes("end"));
+  EXPECT_EQ(file.position(), 13);
+  expect_error(ErrorKind::internal, "position", [&] { file.write_at(12, bytes("xy")); });
+  expect_error(ErrorKind::internal, "position", [&] { file.write_at(-1, bytes("xy")); });
+  file.commit();
+  EXPECT_EQ(read(folder_ / "a"), "01xyz56789end");
+}
+
+TEST_F(File, advice_changes_nothing_that_can_be_read) {
+  write_file(folder_ / "a", bytes(std::string(20000, 'a')));
+  const auto file = MappedFile::open(folder_ / "a");
+  for (bool is_needed : {true, false})
+    for (i64 offset : {0, 1, 4096, 19999}) file->advise(offset, 20000 - offset, is_needed);
+  for (std::byte b : file->bytes()) ASSERT_EQ(char(b), 'a');
+}
+
 TEST_F(File, has_the_permissions_of_the_umask) {
   const mode_t old = ::umask(027);
   write_file(folder_ / "a", bytes("x"));

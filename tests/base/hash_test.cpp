@@ -37,6 +37,7 @@ TEST(Cpu, scalar_always_runs_and_the_active_set_is_among_the_runnable) {
   EXPECT_NE(std::find(all.begin(), all.end(), active_isa()), all.end());
   EXPECT_EQ(name(Isa::scalar), "scalar");
   EXPECT_EQ(name(Isa::avx2), "avx2");
+  EXPECT_EQ(name(Isa::avx512ifma), "avx512ifma");
 }
 
 TEST(Timer, moves_forward) {

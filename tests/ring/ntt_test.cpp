@@ -29,8 +29,8 @@ std::vector<u64> schoolbook(const std::vector<u64>& a, const std::vector<u64>& b
   return c;
 }
 
-std::vector<u64> forward(const NttTables& t, std::vector<u64> x) {
-  ntt_forward(t, x);
+std::vector<u64> forward(const NttTables& t, std::vector<u64> x, Isa isa = active_isa()) {
+  ntt_forward(t, x, isa);
   return x;
 }
 
@@ -53,15 +53,18 @@ TEST(Ntt, every_output_is_the_value_at_its_root) {
 TEST(Ntt, the_product_of_transforms_is_the_schoolbook_product) {
   Rng rng(test_seed());
   for (int bits : {20, 35, 40, 48})
-    for (i64 n : {2, 4, 8, 16, 64, 256, 512}) {
+    for (i64 n : {2, 4, 8, 16, 32, 64, 128, 256, 512}) {
       const Modulus q(ntt_primes(n, bits, 1)[0]);
       const NttTables tables(n, q);
       const std::vector<u64> a = random_residues(rng, n, q), b = random_residues(rng, n, q);
-      std::vector<u64> c = forward(tables, a);
-      const std::vector<u64> fb = forward(tables, b);
-      for (size_t i = 0; i < c.size(); ++i) c[i] = q.mul(c[i], fb[i]);
-      ntt_inverse(tables, c);
-      ASSERT_EQ(c, schoolbook(a, b, q)) << "n " << n << " bits " << bits;
+      const std::vector<u64> expected = schoolbook(a, b, q);
+      for (Isa isa : runnable_isas()) {
+        std::vector<u64> c = forward(tables, a, isa);
+        const std::vector<u64> fb = forward(tables, b, isa);
+        for (size_t i = 0; i < c.size(); ++i) c[i] = q.mul(c[i], fb[i]);
+        ntt_inverse(tables, c, isa);
+        ASSERT_EQ(c, expected) << name(isa) << " n " << n << " bits " << bits;
+      }
     }
 }
 
@@ -96,9 +99,12 @@ TEST(Ntt, is_linear) {
   const u64 factor = u64(rng.below(i64(q.value())));
   std::vector<u64> sum(a.size());
   for (size_t i = 0; i < a.size(); ++i) sum[i] = q.add(a[i], q.mul(b[i], factor));
-  const std::vector<u64> fa = forward(tables, a), fb = forward(tables, b),
-                         fsum = forward(tables, sum);
-  for (size_t i = 0; i < a.size(); ++i) ASSERT_EQ(fsum[i], q.add(fa[i], q.mul(fb[i], factor))) << i;
+  for (Isa isa : runnable_isas()) {
+    const std::vector<u64> fa = forward(tables, a, isa), fb = forward(tables, b, isa),
+                           fsum = forward(tables, sum, isa);
+    for (size_t i = 0; i < a.size(); ++i)
+      ASSERT_EQ(fsum[i], q.add(fa[i], q.mul(fb[i], factor))) << name(isa) << " at " << i;
+  }
 }
 
 /// Random residues, constants, and patterns that drive the lazy sums to their bounds.

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "ring/kernels.h"
 #include "ring_test_support.h"
 
 namespace sinter::ring {
@@ -167,6 +168,60 @@ TEST(RnsRing, mod_down_divides_by_the_special_primes_and_rounds) {
       }
     }
   }
+}
+
+TEST(RnsRing, one_division_by_the_special_primes_and_the_last_prime_rounds_once) {
+  Rng rng(test_seed());
+  for (int p_count : {1, 2, 4, 15}) {
+    Fixture f = Fixture::make(32, 5, p_count);
+    for (int level : {1, 2, 4}) {
+      const std::vector<u64> primes = f.extended_primes(level);
+      const mpz_class divisor = product(f.p) * big(f.q[size_t(level)]);
+      RnsPoly x = RnsPoly::uninitialised(f.n, int(primes.size()), false);
+      for (int i = 0; i < x.limbs(); ++i) {
+        const std::vector<u64> r = random_residues(rng, f.n, Modulus(primes[size_t(i)]));
+        std::copy(r.begin(), r.end(), x.limb(i).begin());
+      }
+      RnsPoly y = x.clone();
+      f.ring.to_ntt(y, level, f.pool);
+      std::vector<RnsRing::Remainder> remainder;
+      remainder.push_back(f.ring.make_remainder(level, true));
+      for (int i = level; i < y.limbs(); ++i)
+        std::copy_n(y.limb(i).data(), f.n, f.ring.remainder_row(remainder[0], i).data());
+      f.ring.prepare(remainder, f.pool);
+      RnsPoly r = RnsPoly::uninitialised(f.n, level, true);
+      std::vector<RnsRing::LimbTarget> targets;
+      for (int i = level - 1; i >= 0; --i) targets.push_back({i, r.limb(i).data()});
+      f.ring.remainder_limbs(remainder[0], targets);
+      for (int i = 0; i < level; ++i)
+        subtract_and_scale(y.limb(i).data(), r.limb(i).data(), f.ring.modulus(i),
+                           f.ring.divisor_inverse(remainder[0], i), f.n, r.limb(i).data());
+      f.ring.from_ntt(r, level - 1, f.pool);
+      for (i64 j = 0; j < f.n; ++j) {
+        const mpz_class v = rounded_quotient(compose(column(x, j, 0, x.limbs()), primes), divisor);
+        for (int i = 0; i < level; ++i)
+          ASSERT_EQ(r.limb(i)[size_t(j)], residue(v, f.q[size_t(i)]))
+              << "k " << p_count << " level " << level;
+      }
+    }
+  }
+}
+
+TEST(RnsRing, groups_cover_every_limb_once_and_share_evenly) {
+  for (int threads : {1, 2, 3, 5})
+    for (int largest : {1, 3, 4}) {
+      ThreadPool pool(threads);
+      for (int limbs = 1; limbs < 40; ++limbs) {
+        const RnsRing::Groups groups = RnsRing::groups(limbs, largest, pool);
+        EXPECT_EQ(groups.first(0), 0);
+        EXPECT_EQ(groups.first(groups.tasks), limbs);
+        EXPECT_TRUE(groups.tasks % threads == 0 || groups.tasks == limbs || limbs < threads);
+        for (int t = 0; t < groups.tasks; ++t) {
+          EXPECT_GT(groups.first(t + 1), groups.first(t));
+          EXPECT_LE(groups.first(t + 1) - groups.first(t), largest);
+        }
+      }
+    }
 }
 
 TEST(RnsRing, rescale_divides_by_the_last_prime_and_rounds) {
