@@ -1,220 +1,140 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine at the size that encrypted networks use: N = 2^15, q_0 of 48 bits and eleven primes of
-// 40, four special primes of 48, one thread. "ns_per_butterfly" of the transforms is the figure
-// that compares machines.
-#include <benchmark/benchmark.h>
+// Times of the CKKS engine on the instruction set that SINTER_ISA names. One group of rows a call;
+// bench/ckks/ckks.py calls it for every group and instruction set in turns and prints the table.
+//
+//   ckks_bench GROUP [--seconds S] [--rows NAME,NAME] [--one-thread]   JSON on standard output
+//   ckks_bench profile                                                 where a rotation's time goes
+//
+// GROUP is transforms, operations_16, operations_15, network, matrix or keys. The forms of a row
+// (one thread, two threads, textbook) are run in turns until S seconds have gone, at least twice
+// each, after one run that is not counted.
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
 
-#include <algorithm>
-#include <chrono>
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/timer.h"
+#include "ckks/rows.h"
+#include "pin.h"
 
-#include "base/random.h"
-#include "ckks/encoder.h"
-#include "ckks/evaluate.h"
-#include "ckks/linear.h"
-#include "ckks/secret_key.h"
-#include "ckks/serialize.h"
-#include "ring/rns.h"
-
-namespace sinter::ckks {
+namespace sinter::bench {
 namespace {
 
-struct Setup {
-  std::shared_ptr<const Context> context;
-  ring::SecretRng rng{ring::Seed{1}};
-  ThreadPool pool{1};
-  SecretKey secret;
-  EvaluationKeys keys;
-  std::vector<double> values;
-  Ciphertext x;
+constexpr double kShortest = 5e-3;  // seconds of a sample: shorter work is repeated
+constexpr size_t kFewest = 2, kMost = 50;
 
-  static CkksOptions options() {
-    CkksOptions o;
-    o.log_n = 15;
-    o.log_q.assign(12, 40);
-    o.log_q[0] = 48;
-    o.log_p.assign(4, 48);
-    return o;
-  }
-  EvaluationKeys make_keys() {
-    KeyManifest manifest;
-    const int level = context->max_level();
-    manifest.relinearisation_level = level;
-    for (i64 r : {1, 2, 3, 4, 5, 6, 7, 8, 16, 24})
-      manifest.add_rotation(r, level, context->slots());
-    return generate_evaluation_keys(*context, secret, manifest, rng, pool);
-  }
-  Setup()
-      : context(Context::create(CkksParams::check(options()))),
-        secret(generate_secret_key(*context, rng)),
-        keys(make_keys()) {
-    Rng random(7);
-    values.resize(size_t(context->slots()));
-    for (double& v : values) v = random.uniform(-1, 1);
-    x = encrypt_symmetric(*context, secret,
-                          encode(*context, values, context->params().scale(), context->max_level()),
-                          rng);
-  }
-  const Context& c() const { return *context; }
+struct Options {
+  std::string group, rows;
+  double seconds = 1;
+  bool one_thread = false;
 };
 
-Setup& setup() {
-  static Setup s;
-  return s;
-}
+/// One form of a row with what it has taken so far, in milliseconds a run.
+struct Form {
+  std::string key;
+  std::function<void()> work;
+  int repeats = 1;
+  std::vector<double> cpu_ms = {}, wall_ms = {};
 
-template <class Transform>
-void transform(benchmark::State& state, const Transform& run) {
-  const i64 n = i64(1) << state.range(0);
-  const ring::NttTables tables(n, ring::Modulus(ring::ntt_primes(n, 48, 1)[0]));
-  std::vector<u64> x(static_cast<size_t>(n));
-  Rng random(3);
-  for (u64& v : x) v = u64(random.below(i64(tables.modulus().value())));
-  for (auto _ : state) {
-    run(tables, x);
-    benchmark::DoNotOptimize(x.data());
+  void prepare() {
+    work();
+    const Timer timer;
+    work();
+    repeats = std::max(1, int(std::ceil(kShortest / std::max(timer.cpu_s(), 1e-7))));
   }
-  const double butterflies = double(n) / 2 * double(state.range(0));
-  state.counters["ns_per_butterfly"] =
-      benchmark::Counter(butterflies * double(state.iterations()) * 1e-9,
-                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
-}
-
-void ntt_forward(benchmark::State& state) {
-  transform(state, [](const ring::NttTables& t, std::span<u64> x) { ring::ntt_forward(t, x); });
-}
-void ntt_inverse(benchmark::State& state) {
-  transform(state, [](const ring::NttTables& t, std::span<u64> x) { ring::ntt_inverse(t, x); });
-}
-void ntt_forward_reference(benchmark::State& state) {
-  transform(state, ring::ntt_forward_reference);
-}
-BENCHMARK(ntt_forward)->Arg(13)->Arg(15)->Arg(16)->Unit(benchmark::kMicrosecond);
-BENCHMARK(ntt_inverse)->Arg(15)->Unit(benchmark::kMicrosecond);
-BENCHMARK(ntt_forward_reference)->Arg(15)->Unit(benchmark::kMicrosecond);
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// Both transforms in turn on the same values; "ratio" compares the fastest run of each.
-template <class Fast, class Reference>
-void compare(benchmark::State& state, const Fast& fast, const Reference& reference) {
-  const i64 n = i64(1) << state.range(0);
-  const ring::NttTables tables(n, ring::Modulus(ring::ntt_primes(n, 48, 1)[0]));
-  std::vector<u64> x(static_cast<size_t>(n), 1);
-  double fast_s = 1e9, reference_s = 1e9;
-  for (auto _ : state) {
-    auto start = std::chrono::steady_clock::now();
-    reference(tables, x);
-    reference_s = std::min(reference_s, seconds_since(start));
-    start = std::chrono::steady_clock::now();
-    fast(tables, x, active_isa());
-    fast_s = std::min(fast_s, seconds_since(start));
+  void sample() {
+    const Timer timer;
+    for (int i = 0; i < repeats; ++i) work();
+    cpu_ms.push_back(1e3 * timer.cpu_s() / repeats);
+    wall_ms.push_back(1e3 * timer.wall_s() / repeats);
   }
-  state.counters["reference_us"] = reference_s * 1e6;
-  state.counters["fast_us"] = fast_s * 1e6;
-  state.counters["ratio"] = reference_s / fast_s;
-}
-void ntt_forward_ratio(benchmark::State& state) {
-  compare(state, ring::ntt_forward, ring::ntt_forward_reference);
-}
-void ntt_inverse_ratio(benchmark::State& state) {
-  compare(state, ring::ntt_inverse, ring::ntt_inverse_reference);
-}
-BENCHMARK(ntt_forward_ratio)->DenseRange(12, 16)->Unit(benchmark::kMicrosecond);
-BENCHMARK(ntt_inverse_ratio)->DenseRange(12, 16)->Unit(benchmark::kMicrosecond);
+};
 
-void encode_full(benchmark::State& state) {
-  Setup& s = setup();
-  for (auto _ : state)
-    benchmark::DoNotOptimize(encode(s.c(), s.values, 0x1p40, s.c().max_level(), Basis::q));
-}
-void encode_period_2048(benchmark::State& state) {
-  Setup& s = setup();
-  const std::span<const double> period(s.values.data(), 2048);
-  for (auto _ : state)
-    benchmark::DoNotOptimize(encode_periodic(s.c(), period, 0x1p40, s.c().max_level(), Basis::q));
-}
-void decode_full(benchmark::State& state) {
-  Setup& s = setup();
-  const Plaintext p = encode(s.c(), s.values, 0x1p40, 1);
-  for (auto _ : state) benchmark::DoNotOptimize(decode(s.c(), p));
-}
-void encrypt(benchmark::State& state) {
-  Setup& s = setup();
-  const Plaintext p = encode(s.c(), s.values, 0x1p40, s.c().max_level());
-  for (auto _ : state) benchmark::DoNotOptimize(encrypt_symmetric(s.c(), s.secret, p, s.rng));
-}
-void rotate_one(benchmark::State& state) {
-  Setup& s = setup();
-  const Ciphertext x = drop_to_level(s.c(), s.x, int(state.range(0)));
-  for (auto _ : state) benchmark::DoNotOptimize(rotate(s.c(), x, 1, s.keys, s.pool));
-}
-void rotate_hoisted_8(benchmark::State& state) {
-  Setup& s = setup();
-  const std::vector<i64> steps = {1, 2, 3, 4, 5, 6, 7, 8};
-  for (auto _ : state) benchmark::DoNotOptimize(rotate_hoisted(s.c(), s.x, steps, s.keys, s.pool));
-}
-void multiply_relin(benchmark::State& state) {
-  Setup& s = setup();
-  for (auto _ : state)
-    benchmark::DoNotOptimize(multiply_relinearise(s.c(), s.x, s.x, s.keys, s.pool));
-}
-void rescale_one(benchmark::State& state) {
-  Setup& s = setup();
-  for (auto _ : state) benchmark::DoNotOptimize(rescale(s.c(), s.x, s.pool));
-}
-void multiply_plain_one(benchmark::State& state) {
-  Setup& s = setup();
-  const Plaintext p = encode(s.c(), s.values, 0x1p40, s.c().max_level());
-  for (auto _ : state) benchmark::DoNotOptimize(multiply_plain(s.c(), s.x, p));
-}
-/// 32 diagonals, 8 babies and 4 giants, encoded ahead.
-void linear_32(benchmark::State& state) {
-  Setup& s = setup();
-  std::vector<i64> indices;
-  for (i64 i = 0; i < 32; ++i) indices.push_back(i);
-  const LinearPlan plan = plan_linear(indices, s.c().slots(), i64(8));
-  const DiagonalSource source{
-      [&](i64, std::span<double> out) { std::copy_n(s.values.begin(), out.size(), out.begin()); },
-      state.range(0)};
-  const EncodedDiagonals d =
-      encode_diagonals(s.c(), plan, source, 0x1p40, s.c().max_level(), s.pool);
-  state.counters["diagonal_MiB"] = double(d.bytes()) / (1 << 20);
-  for (auto _ : state) benchmark::DoNotOptimize(apply_linear(s.c(), plan, d, s.x, s.keys, s.pool));
-}
-void galois_key(benchmark::State& state) {
-  Setup& s = setup();
-  KeyManifest manifest;
-  manifest.add_rotation(1, s.c().max_level(), s.c().slots());
-  for (auto _ : state)
-    benchmark::DoNotOptimize(generate_evaluation_keys(s.c(), s.secret, manifest, s.rng, s.pool));
-  state.counters["key_MiB"] = double(manifest.bytes(s.c().params())) / (1 << 20);
-}
-void load_galois_key(benchmark::State& state) {
-  Setup& s = setup();
-  KeyManifest manifest;
-  manifest.add_rotation(1, s.c().max_level(), s.c().slots());
-  const std::vector<std::byte> file = save_evaluation_keys(
-      s.c(), generate_evaluation_keys(s.c(), s.secret, manifest, s.rng, s.pool));
-  for (auto _ : state) benchmark::DoNotOptimize(load_evaluation_keys(s.c(), file, "key", s.pool));
-  state.counters["file_MiB"] = double(file.size()) / (1 << 20);
+nlohmann::ordered_json measure(const Row& row, const Options& options, ThreadPool& two) {
+  ThreadPool one(1);
+  std::vector<Form> forms = {{"1", [&] { row.run(one); }}};
+  if (row.two_threads && !options.one_thread) forms.push_back({"2", [&] { row.run(two); }});
+  if (row.textbook) forms.push_back({"textbook", row.textbook});
+  for (Form& form : forms) form.prepare();
+  const Timer timer;
+  while (forms[0].cpu_ms.size() < kFewest ||
+         (timer.wall_s() < options.seconds && forms[0].cpu_ms.size() < kMost))
+    for (Form& form : forms) form.sample();
+  nlohmann::ordered_json result = {{"operation", row.operation}, {"parameters", row.parameters}};
+  if (row.butterflies > 0) result["butterflies"] = row.butterflies;
+  if (row.precision) {
+    const ckks::Precision precision = row.precision();
+    result["precision"] = {{"min", precision.bits_min}, {"mean", precision.bits_mean}};
+  }
+  for (const Form& form : forms)
+    result["forms"][form.key] = {{"cpu_ms", form.cpu_ms}, {"wall_ms", form.wall_ms}};
+  return result;
 }
 
-BENCHMARK(encode_full)->Unit(benchmark::kMillisecond);
-BENCHMARK(encode_period_2048)->Unit(benchmark::kMillisecond);
-BENCHMARK(decode_full)->Unit(benchmark::kMillisecond);
-BENCHMARK(encrypt)->Unit(benchmark::kMillisecond);
-BENCHMARK(rotate_one)->Arg(11)->Arg(5)->Arg(1)->Unit(benchmark::kMillisecond);
-BENCHMARK(rotate_hoisted_8)->Unit(benchmark::kMillisecond);
-BENCHMARK(multiply_relin)->Unit(benchmark::kMillisecond);
-BENCHMARK(rescale_one)->Unit(benchmark::kMillisecond);
-BENCHMARK(multiply_plain_one)->Unit(benchmark::kMillisecond);
-BENCHMARK(linear_32)->Arg(0)->Arg(2048)->Unit(benchmark::kMillisecond);
-BENCHMARK(galois_key)->Unit(benchmark::kMillisecond);
-BENCHMARK(load_galois_key)->Unit(benchmark::kMillisecond);
+bool is_wanted(const std::string& name, const std::string& list) {
+  return list.empty() || ("," + list + ",").find("," + name + ",") != std::string::npos;
+}
+
+int run(const Options& options) {
+  const std::map<std::string, std::function<std::vector<Row>()>> groups = {
+      {"transforms", transform_rows},
+      {"operations_16", [] { return operation_rows(16); }},
+      {"operations_15", [] { return operation_rows(15); }},
+      {"network", network_rows},
+      {"matrix", matrix_rows},
+  };
+  nlohmann::ordered_json out = {{"isa", name(active_isa())},
+                                {"rows", nlohmann::ordered_json::object()}};
+  if (options.group == "profile") {
+    print_rotation_profile();
+    return 0;
+  }
+  if (options.group == "keys") {
+    for (const Fact& f : key_facts())
+      out["rows"][f.name] = {{"operation", f.operation},
+                             {"parameters", f.parameters},
+                             {"value", f.value},
+                             {"unit", f.unit}};
+  } else {
+    const auto group = groups.find(options.group);
+    require(group != groups.end(), ErrorKind::bad_argument, "ckks_bench: no group ", options.group);
+    ThreadPool two(2);
+    if (!options.one_thread) pin_workers(two);
+    for (const Row& row : group->second())
+      if (is_wanted(row.name, options.rows)) out["rows"][row.name] = measure(row, options, two);
+  }
+  out["peak_memory_bytes"] = peak_memory_bytes();
+  std::printf("%s\n", out.dump(1).c_str());
+  return 0;
+}
+
+Options parse(int count, char** words) {
+  Options options;
+  for (int i = 1; i < count; ++i) {
+    const std::string word = words[i];
+    const bool has_value = i + 1 < count;
+    if (word == "--one-thread")
+      options.one_thread = true;
+    else if (word == "--seconds" && has_value)
+      options.seconds = std::stod(words[++i]);
+    else if (word == "--rows" && has_value)
+      options.rows = words[++i];
+    else
+      options.group = word;
+  }
+  return options;
+}
 
 }  // namespace
-}  // namespace sinter::ckks
+}  // namespace sinter::bench
 
-BENCHMARK_MAIN();
+int main(int count, char** words) {
+  try {
+    return sinter::bench::run(sinter::bench::parse(count, words));
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 1;
+  }
+}

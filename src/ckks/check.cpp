@@ -56,4 +56,21 @@ void check_level(const Context& context, int level, std::string_view operation) 
           ": expected a level of 0 to ", context.max_level(), ", found ", level);
 }
 
+void check_evaluation_keys(const Context& context, const EvaluationKeys& keys,
+                           std::string_view operation) {
+  require(keys.params_hash() == context.params().hash(), ErrorKind::bad_argument, operation,
+          ": the evaluation keys belong to other parameters: expected hash ", std::hex,
+          context.params().hash(), ", found ", keys.params_hash());
+}
+
+double rounded_integer(const Context& context, double value, double scale, int level,
+                       std::string_view operation) {
+  const double integer = std::nearbyint(value * scale);
+  require(std::isfinite(integer) &&
+              (integer == 0 || std::log2(std::abs(integer)) + 2 <= context.params().log2_q(level)),
+          ErrorKind::bad_argument, operation, ": the value ", value, " at scale 2^",
+          std::log2(scale), " does not fit level ", level);
+  return integer;
+}
+
 }  // namespace sinter::ckks::detail

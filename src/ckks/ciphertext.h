@@ -58,9 +58,11 @@ class Ciphertext {
   i64 bytes() const;  ///< of the residues in memory
 
   const ring::RnsPoly& part(int i) const { return parts_[size_t(i)]; }
-  /// For operations that change residues in place; drops the seed, which no longer describes them.
+  /// For operations that change residues in place; drops the seed, which no longer describes them,
+  /// and the origin.
   ring::RnsPoly& mutable_part(int i) {
     seed_.reset();
+    origin_ = {};
     return parts_[size_t(i)];
   }
 

@@ -25,6 +25,30 @@ void reverse_order(std::span<std::complex<double>> values) {
   }
 }
 
+void up_plain(const std::complex<double>* roots, std::complex<double>* values, i64 n) {
+  for (i64 half = 1; 2 * half <= n; half *= 2)
+    for (i64 i = 0; i < n; i += 2 * half) {
+      std::complex<double>*x = values + i, *y = x + half;
+      for (i64 j = 0; j < half; ++j) {
+        const std::complex<double> u = x[j], v = product(y[j], roots[half + j]);
+        x[j] = u + v;
+        y[j] = u - v;
+      }
+    }
+}
+
+void down_plain(const std::complex<double>* roots, std::complex<double>* values, i64 n) {
+  for (i64 half = n / 2; half >= 1; half /= 2)
+    for (i64 i = 0; i < n; i += 2 * half) {
+      std::complex<double>*x = values + i, *y = x + half;
+      for (i64 j = 0; j < half; ++j) {
+        const std::complex<double> u = x[j] + y[j], v = x[j] - y[j];
+        x[j] = u;
+        y[j] = product(v, std::conj(roots[half + j]));
+      }
+    }
+}
+
 }  // namespace
 
 EmbeddingTables::EmbeddingTables(i64 slots) : roots_(static_cast<size_t>(slots)) {
@@ -40,39 +64,17 @@ EmbeddingTables::EmbeddingTables(i64 slots) : roots_(static_cast<size_t>(slots))
   }
 }
 
-void EmbeddingTables::to_slots(std::span<std::complex<double>> values) const {
+void EmbeddingTables::to_slots(std::span<std::complex<double>> values, Isa isa) const {
   const i64 n = std::ssize(values);
   SINTER_ASSERT(n <= std::ssize(roots_) && std::has_single_bit(u64(n)));
   reverse_order(values);
-  for (i64 len = 2; len <= n; len *= 2) {
-    const i64 half = len / 2;
-    const std::complex<double>* roots = roots_.data() + half;
-    for (i64 i = 0; i < n; i += len) {
-      std::complex<double>*x = values.data() + i, *y = x + half;
-      for (i64 j = 0; j < half; ++j) {
-        const std::complex<double> u = x[j], v = product(y[j], roots[j]);
-        x[j] = u + v;
-        y[j] = u - v;
-      }
-    }
-  }
+  (isa >= Isa::avx2 ? embedding_up_avx2 : up_plain)(roots_.data(), values.data(), n);
 }
 
-void EmbeddingTables::from_slots(std::span<std::complex<double>> values) const {
+void EmbeddingTables::from_slots(std::span<std::complex<double>> values, Isa isa) const {
   const i64 n = std::ssize(values);
   SINTER_ASSERT(n <= std::ssize(roots_) && std::has_single_bit(u64(n)));
-  for (i64 len = n; len >= 2; len /= 2) {
-    const i64 half = len / 2;
-    const std::complex<double>* roots = roots_.data() + half;
-    for (i64 i = 0; i < n; i += len) {
-      std::complex<double>*x = values.data() + i, *y = x + half;
-      for (i64 j = 0; j < half; ++j) {
-        const std::complex<double> u = x[j] + y[j], v = x[j] - y[j];
-        x[j] = u;
-        y[j] = product(v, std::conj(roots[j]));
-      }
-    }
-  }
+  (isa >= Isa::avx2 ? embedding_down_avx2 : down_plain)(roots_.data(), values.data(), n);
   reverse_order(values);
   const double scale = 1.0 / double(n);
   for (std::complex<double>& v : values) v *= scale;

@@ -9,6 +9,7 @@
 #include "ckks/detail/check.h"
 #include "ckks/detail/embedding.h"
 #include "ckks/detail/encode_limbs.h"
+#include "ring/kernels.h"
 #include "ring/rns.h"
 
 namespace sinter::ckks {
@@ -34,7 +35,7 @@ double round_all(std::span<double> coefficients, double scale) {
   double largest = 0;
   for (double& c : coefficients) {
     c *= scale;
-    c = std::abs(c) < 0x1p51 ? std::nearbyint(c) : c;  // from 2^52 on a double is an integer
+    c = std::abs(c) < 0x1p52 ? std::nearbyint(c) : c;  // from there on a double is an integer
     largest = std::max(largest, std::abs(c));
   }
   return largest;
@@ -52,19 +53,11 @@ void check_fits(const Context& context, double largest, int level, const char* o
 /// Rounded coefficients of a polynomial in X^(N / size) to residues in transform form.
 void to_limb(std::span<const double> coefficients, double largest, const ring::NttTables& tables,
              std::span<u64> out) {
-  const ring::Modulus q = tables.modulus();
-  if (largest < double(q.value())) {
-    for (size_t i = 0; i < out.size(); ++i) {
-      const i64 c = i64(coefficients[i]);
-      out[i] = u64(c) + (u64(c >> 63) & q.value());
-    }
-  } else if (largest < 0x1p62) {
-    for (size_t i = 0; i < out.size(); ++i) out[i] = q.reduce_signed(i64(coefficients[i]));
-  } else {
+  if (largest < 0x1p100)
+    ring::reduce_integers(coefficients.data(), tables.modulus(), std::ssize(out), out.data());
+  else
     for (size_t i = 0; i < out.size(); ++i)
-      out[i] = std::abs(coefficients[i]) < 0x1p62 ? q.reduce_signed(i64(coefficients[i]))
-                                                  : reduce_large(coefficients[i], q);
-  }
+      out[i] = detail::reduce_double(coefficients[i], tables.modulus());
   ring::ntt_forward(tables, out);
 }
 
@@ -93,8 +86,10 @@ RnsPoly encode_slots(const Context& context, std::vector<Complex> slots, double 
             ": expected finite values, found NaN or infinity");
   const double largest = round_all(coefficients, scale);
   check_fits(context, largest, level, operation);
+  const i64 n = std::ssize(coefficients);
+  const int limbs = limb_count(context, level, basis);
   RnsPoly poly =
-      RnsPoly::uninitialised(std::ssize(coefficients), limb_count(context, level, basis));
+      n == context.n() ? context.ring().make_poly(limbs) : RnsPoly::uninitialised(n, limbs);
   for (int i = 0; i < poly.limbs(); ++i)
     to_limb(coefficients, largest, context.ring().ntt(context.ring().prime_of(level, i)),
             poly.limb(i));
@@ -143,12 +138,9 @@ std::vector<double> compose(const Context& context, RnsPoly poly, int level, dou
   return out;
 }
 
-}  // namespace
-
-namespace detail {
-
-RnsPoly encode_periodic_limbs(const Context& context, std::span<const double> values, double scale,
-                              int level, Basis basis) {
+template <class Value>
+RnsPoly encode_period(const Context& context, std::span<const Value> values, double scale,
+                      int level, Basis basis) {
   check_request(context, scale, level, "encode_periodic");
   require(!values.empty() && std::has_single_bit(values.size()) &&
               std::ssize(values) <= context.slots(),
@@ -156,6 +148,31 @@ RnsPoly encode_periodic_limbs(const Context& context, std::span<const double> va
           context.slots(), " values, found ", values.size());
   return encode_slots(context, std::vector<Complex>(values.begin(), values.end()), scale, level,
                       basis, "encode_periodic");
+}
+
+/// Each residue as often as its subring repeats it.
+Plaintext expand(const Context& context, const RnsPoly& compact, double scale, int level,
+                 Basis basis) {
+  RnsPoly poly = context.ring().make_poly(compact.limbs());
+  const i64 repeat = context.n() / compact.n();
+  for (int i = 0; i < poly.limbs(); ++i) {
+    u64* out = poly.limb(i).data();
+    for (u64 value : compact.limb(i)) out = std::fill_n(out, repeat, value);
+  }
+  return {std::move(poly), scale, level, basis};
+}
+
+}  // namespace
+
+namespace detail {
+
+RnsPoly encode_periodic_limbs(const Context& context, std::span<const double> values, double scale,
+                              int level, Basis basis) {
+  return encode_period(context, values, scale, level, basis);
+}
+RnsPoly encode_periodic_limbs(const Context& context, std::span<const Complex> values, double scale,
+                              int level, Basis basis) {
+  return encode_period(context, values, scale, level, basis);
 }
 
 }  // namespace detail
@@ -172,14 +189,12 @@ Plaintext encode(const Context& context, std::span<const Complex> values, double
 
 Plaintext encode_periodic(const Context& context, std::span<const double> values, double scale,
                           int level, Basis basis) {
-  const RnsPoly compact = detail::encode_periodic_limbs(context, values, scale, level, basis);
-  RnsPoly poly = context.ring().make_poly(compact.limbs());
-  const i64 repeat = context.n() / compact.n();
-  for (int i = 0; i < poly.limbs(); ++i) {
-    u64* out = poly.limb(i).data();
-    for (u64 value : compact.limb(i)) out = std::fill_n(out, repeat, value);
-  }
-  return {std::move(poly), scale, level, basis};
+  return expand(context, encode_period(context, values, scale, level, basis), scale, level, basis);
+}
+
+Plaintext encode_periodic(const Context& context, std::span<const Complex> values, double scale,
+                          int level, Basis basis) {
+  return expand(context, encode_period(context, values, scale, level, basis), scale, level, basis);
 }
 
 Plaintext encode_constant(const Context& context, double value, double scale, int level,

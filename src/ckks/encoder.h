@@ -42,6 +42,10 @@ Plaintext encode(const Context& context, std::span<const std::complex<double>> v
 Plaintext encode_periodic(const Context& context, std::span<const double> values, double scale,
                           int level, Basis basis = Basis::q);
 
+/// The same for complex values.
+Plaintext encode_periodic(const Context& context, std::span<const std::complex<double>> values,
+                          double scale, int level, Basis basis = Basis::q);
+
 /// The same real value in every slot: round(value * scale) as the constant coefficient.
 /// cost  no transform
 Plaintext encode_constant(const Context& context, double value, double scale, int level,

@@ -66,6 +66,19 @@ Ciphertext multiply_relinearise(const Context& context, const Ciphertext& x, con
 Ciphertext square_relinearise(const Context& context, const Ciphertext& x,
                               const EvaluationKeys& keys, ThreadPool& pool);
 
+/// The same followed by rescale(), in one division by P q_level: level l - 1, scale S / q_l.
+/// noise   divided by q_l, plus 7 sigma sqrt(N/12 sum_j (D_j/P)^2) / q_l + B_rs
+///         (fused_switch_noise): one rounding, where the two steps round twice
+/// cost    one key switch; the rescale is free (2 l + 2 transforms less than the two steps)
+/// throws  Error(out_of_levels) when l == 0
+Ciphertext relinearise_rescale(const Context& context, const Ciphertext& x,
+                               const EvaluationKeys& keys, ThreadPool& pool);
+Ciphertext multiply_relinearise_rescale(const Context& context, const Ciphertext& x,
+                                        const Ciphertext& y, const EvaluationKeys& keys,
+                                        ThreadPool& pool);
+Ciphertext square_relinearise_rescale(const Context& context, const Ciphertext& x,
+                                      const EvaluationKeys& keys, ThreadPool& pool);
+
 /// Drops the last prime of the ciphertext and divides its scale by that prime.
 ///
 /// in      level l >= 1, scale S

@@ -23,6 +23,8 @@ std::string kind_name(u32 kind) {
       return "a public key";
     case ObjectKind::secret_key:
       return "a secret key";
+    case ObjectKind::expanded_keys:
+      return "expanded evaluation keys";
   }
   return "an object of unknown kind " + std::to_string(kind);
 }
@@ -90,7 +92,7 @@ bool has_digest(std::span<const std::byte> data, std::span<const std::byte> dige
 }
 
 void write_residues(ByteWriter& out, std::span<const u64> residues) {
-  for (u64 r : residues) out.u64_(r);
+  out.bytes(std::as_bytes(residues));  // little-endian, as everything this runs on
 }
 
 void read_residues(ByteReader& in, const ring::Modulus& q, std::span<u64> out) {
@@ -105,3 +107,17 @@ void read_residues(ByteReader& in, const ring::Modulus& q, std::span<u64> out) {
 }
 
 }  // namespace sinter::ckks::detail
+
+namespace sinter::ckks {
+
+ObjectKind kind_of(std::span<const std::byte> data, const std::string& name) {
+  ByteReader in(data, name);
+  require(std::ssize(data) >= detail::kHeaderBytes &&
+              std::memcmp(in.bytes(8).data(), detail::kMagic, 8) == 0,
+          ErrorKind::bad_input, name, ": expected a sinter header, found none (", data.size(),
+          " bytes)");
+  in.u32_();
+  return ObjectKind(in.u32_());
+}
+
+}  // namespace sinter::ckks

@@ -24,6 +24,11 @@ u64 rotation_element(i64 steps, i64 n) {
   return result;
 }
 
+u64 slot_element(const KeySlot& slot, i64 n) {
+  if (slot.kind == KeyKind::conjugation) return 2 * u64(n) - 1;
+  return slot.kind == KeyKind::rotation ? rotation_element(slot.rotation, n) : 0;
+}
+
 u64 inverse_element(u64 galois_element, i64 n) {
   // Newton: x (2 - g x) doubles the number of right low bits; g itself has three of them right.
   u64 x = galois_element;
@@ -31,26 +36,19 @@ u64 inverse_element(u64 galois_element, i64 n) {
   return x & (2 * u64(n) - 1);
 }
 
-void inner_product_limb(const Context& context, const std::vector<RnsPoly>& digits, int level,
-                        const SwitchingKey& key, int limb, std::span<u64> out0,
-                        std::span<u64> out1) {
-  const int key_limb = limb <= level ? limb : limb + key.level - level;
-  std::vector<ring::PairTerm> terms;
-  for (size_t d = 0; d < digits.size(); ++d)
-    terms.push_back({digits[d].limb(limb).data(), key.digits[d].b.limb(key_limb).data(),
-                     key.digits[d].a.limb(key_limb).data()});
-  ring::sum_products(terms, context.ring().limb_modulus(level, limb), context.n(), out0.data(),
-                     out1.data());
-}
-
 ExtendedPair inner_product(const Context& context, const std::vector<RnsPoly>& digits, int level,
                            const SwitchingKey& key, ThreadPool& pool) {
   SINTER_ASSERT(key.level >= level && key.digits.size() >= digits.size() && !digits.empty());
   const int limbs = level + 1 + context.ring().special_count();
   ExtendedPair out{context.ring().make_poly(limbs), context.ring().make_poly(limbs)};
-  pool.run(limbs, [&](i64 limb, i64) {
-    inner_product_limb(context, digits, level, key, int(limb), out.c0.limb(int(limb)),
-                       out.c1.limb(int(limb)));
+  pool.run(limbs, [&](i64 task, i64) {
+    const int limb = int(task), key_limb = limb <= level ? limb : limb + key.level - level;
+    std::vector<ring::PairTerm> terms;
+    for (size_t d = 0; d < digits.size(); ++d)
+      terms.push_back({digits[d].limb(limb).data(), key.digits[d].b.limb(key_limb).data(),
+                       key.digits[d].a.limb(key_limb).data()});
+    ring::sum_products(terms, context.ring().limb_modulus(level, limb), context.n(),
+                       out.c0.limb(limb).data(), out.c1.limb(limb).data());
   });
   return out;
 }

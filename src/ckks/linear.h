@@ -15,7 +15,9 @@
 // Source: Halevi, Shoup 2014 (diagonals), Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux 2021
 // (double hoisting).
 #pragma once
+#include <complex>
 #include <functional>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,15 +27,26 @@
 
 namespace sinter::ckks {
 
-/// Relative costs that decide the number of baby steps, in units of one full key switch.
+/// Relative costs that decide the number of baby steps, in units of one rotation of a sum. Products
+/// are the same for every plan. Measured with 512 diagonals, 11 + 3 primes (4 digits) and 16, 32
+/// and 64 babies: 2.1 ms and 10.5 ms at N = 2^15, about 4 and 24 ms at N = 2^16, so a fifth to a
+/// sixth; a baby is the reading of one key, hence memory: 29 and 59 MB. `key` is what a key costs
+/// beyond that: the time to make and load it, spread over the uses, and the memory it holds.
 struct LinearCosts {
-  double baby = 0.2;   ///< one more hoisted rotation
-  double giant = 1.0;  ///< one more rotation of a sum
-  double key = 0.1;    ///< one more rotation key to generate, move and hold
+  double baby = 0.2;            ///< one more hoisted rotation
+  double giant = 1.0;           ///< one more rotation of a sum
+  double key = 0.1;             ///< one more rotation key to generate, move and hold
+  bool may_use_horner = false;  ///< let the plan take Horner's form
 };
 
-/// How a map is evaluated. A function of (indices, slots, baby_count) alone, so a stored program
-/// needs only these three. Plain data; made by plan_linear.
+/// How the sums over babies, one per giant, become one.
+enum class GiantForm {
+  separate,  ///< each is rotated by its own steps: one key per giant
+  horner,    ///< V_0 + rot(V_1 + rot(V_2 + ..., n1), n1): one key for all giants
+};
+
+/// How a map is evaluated. A function of (indices, slots, baby_count, form) alone, so a stored
+/// program needs only these. Plain data; made by plan_linear.
 struct LinearPlan {
   struct Term {
     i64 index;  ///< the diagonal, in [0, slots)
@@ -44,74 +57,115 @@ struct LinearPlan {
     std::vector<Term> terms;  ///< ordered by baby
   };
   i64 slots = 0;
-  i64 baby_count = 0;          ///< n1
+  i64 baby_count = 0;  ///< n1
+  GiantForm form = GiantForm::separate;
   std::vector<i64> babies;     ///< rotations of the input in [0, slots), ascending, perhaps with 0
   std::vector<Giant> giants;   ///< ascending by steps, perhaps with 0
   std::vector<i64> rotations;  ///< distinct nonzero rotations: the keys this map needs
 
   i64 diagonal_count() const;
   i64 hoisted_count() const;  ///< babies other than 0
-  i64 giant_count() const;    ///< giants other than 0
+  i64 giant_count() const;    ///< rotations of sums: giants other than 0, or Horner steps
 };
 
 /// Chooses n1 by cost over all useful values.
 /// indices  any integers, taken modulo slots; duplicates are an error; at least one
 LinearPlan plan_linear(std::span<const i64> indices, i64 slots, const LinearCosts& costs = {});
-/// The plan for a given n1 in [1, slots].
-LinearPlan plan_linear(std::span<const i64> indices, i64 slots, i64 baby_count);
+/// The plan for a given n1 in [1, slots]. Horner's form takes babies from the lowest signed index
+/// on, so that no giant is negative.
+LinearPlan plan_linear(std::span<const i64> indices, i64 slots, i64 baby_count,
+                       GiantForm form = GiantForm::separate);
 
 /// The diagonals themselves. fill(index, out) writes d_index into out; it may be called from
-/// several threads at once and in any order, with `index` as the plan has it (in [0, slots)).
+/// several threads at once and in any order, with `index` as the plan has it (in [0, slots)). For
+/// complex diagonals set fill_complex instead: exactly one of the two is set.
 /// period: out.size() = period values that repeat over all slots; a power of two dividing slots,
 /// 0 = slots. A short period makes encoding and storage that much smaller.
 struct DiagonalSource {
   std::function<void(i64 index, std::span<double> out)> fill;
   i64 period = 0;
+  std::function<void(i64 index, std::span<std::complex<double>> out)> fill_complex = {};
 };
 
-/// Diagonals encoded ahead for one plan, level and scale. Immutable, move-only; share by pointer.
+/// Diagonals encoded ahead for one plan, level and scale; perhaps not all of them. Immutable,
+/// move-only; share by pointer.
 class EncodedDiagonals {
  public:
   int level() const { return level_; }
   double scale() const { return scale_; }
+  i64 period() const { return period_; }
+  u64 params_hash() const { return params_hash_; }
   i64 bytes() const;
+  i64 missing_count() const { return missing_; }  ///< diagonals left out for their size
+
+  /// Encoded for this plan: the same slots, form, baby_count, giants and indices.
+  bool is_for(const LinearPlan& plan) const;
+  /// Residues of one diagonal, rotated right by its giant's steps; a limb holds n() values, each
+  /// standing for N / n() equal ones. nullptr when it was left out.
+  const ring::RnsPoly* find(size_t giant, size_t term) const {
+    const ring::RnsPoly& diagonal = diagonals_[giant][term];
+    return diagonal.empty() ? nullptr : &diagonal;
+  }
 
  private:
   friend EncodedDiagonals encode_diagonals(const Context&, const LinearPlan&, const DiagonalSource&,
-                                           double, int, ThreadPool&);
-  friend Ciphertext apply_linear(const Context&, const LinearPlan&, const EncodedDiagonals&,
-                                 const Ciphertext&, const EvaluationKeys&, ThreadPool&);
-  /// Residues of one diagonal; a limb holds n() values, each standing for N / n() equal ones.
-  std::vector<std::vector<ring::RnsPoly>> diagonals_;  ///< [giant][term]
+                                           double, int, ThreadPool&, i64);
+  std::vector<std::vector<ring::RnsPoly>> diagonals_;  ///< [giant][term]; empty when left out
+  std::vector<i64> steps_;                             ///< of each giant
+  std::vector<std::vector<i64>> indices_;              ///< [giant][term]
+  i64 slots_ = 0, baby_count_ = 0;                     ///< of the plan, as form_
+  GiantForm form_ = GiantForm::separate;
   double scale_ = 0;
   int level_ = -1;
+  i64 period_ = 0, missing_ = 0;
   u64 params_hash_ = 0;
 };
 
-/// Encodes every diagonal at `scale` for ciphertexts of `level`.
+inline constexpr i64 kAllDiagonals = std::numeric_limits<i64>::max();
+
+/// Encodes the diagonals at `scale` for ciphertexts of `level`: all of them, or, in the order of
+/// the plan, as many as fit into max_bytes.
 /// cost    one encode per diagonal at its period, parallel over diagonals
-/// throws  as encode(); Error(bad_argument) when the plan is of other slots or the period does not
-///         divide them
+/// throws  as encode(); Error(bad_argument) when the plan is of other slots, the period does not
+///         divide them, or the source has not exactly one of fill and fill_complex
 EncodedDiagonals encode_diagonals(const Context& context, const LinearPlan& plan,
                                   const DiagonalSource& source, double scale, int level,
-                                  ThreadPool& pool);
+                                  ThreadPool& pool, i64 max_bytes = kAllDiagonals);
+
+struct LinearOptions {
+  /// Memory for sums of giants (two extended polynomials each) and for diagonals encoded on the
+  /// fly. At least one giant is always taken. When not all giants fit together, the rotations of
+  /// the input are kept as well (two extended polynomials per baby).
+  i64 work_bytes = i64(512) << 20;
+};
 
 /// Applies the map. Result at the ciphertext's level with scale x.scale * diagonals.scale; NOT
-/// rescaled.
+/// rescaled. The bytes of the result depend on the map, plan and ciphertext alone: not on threads,
+/// memory, or when diagonals were encoded.
 ///
 /// x       two parts, level = diagonals.level()
 /// noise   B_lin of docs/ckks.md
-/// cost    one decomposition, hoisted_count() inner products, giant_count() key switches
-/// throws  Error(bad_argument): level or plan mismatch, a rotation without key (naming it)
+/// cost    one decomposition, hoisted_count() inner products, giant_count() key switches; the keys
+///         of the babies are read once
+/// throws  Error(bad_argument): level or plan mismatch, a rotation without key (naming it),
+///         diagonals left out
 /// thread  safe
 Ciphertext apply_linear(const Context& context, const LinearPlan& plan,
                         const EncodedDiagonals& diagonals, const Ciphertext& x,
-                        const EvaluationKeys& keys, ThreadPool& pool);
+                        const EvaluationKeys& keys, ThreadPool& pool,
+                        const LinearOptions& options = {});
 
-/// The same with diagonals encoded on the fly, one giant step at a time, at scale `plain_scale`;
-/// bit for bit the result of the form above, with memory for one giant step's diagonals only.
+/// The same where some diagonals may have been left out: `source`, which the others were encoded
+/// from, gives them on the fly.
+Ciphertext apply_linear(const Context& context, const LinearPlan& plan,
+                        const EncodedDiagonals& diagonals, const DiagonalSource& source,
+                        const Ciphertext& x, const EvaluationKeys& keys, ThreadPool& pool,
+                        const LinearOptions& options = {});
+
+/// The same with all diagonals encoded on the fly at scale `plain_scale`.
 Ciphertext apply_linear(const Context& context, const LinearPlan& plan,
                         const DiagonalSource& source, double plain_scale, const Ciphertext& x,
-                        const EvaluationKeys& keys, ThreadPool& pool);
+                        const EvaluationKeys& keys, ThreadPool& pool,
+                        const LinearOptions& options = {});
 
 }  // namespace sinter::ckks

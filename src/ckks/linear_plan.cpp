@@ -28,23 +28,36 @@ std::vector<i64> signed_indices(std::span<const i64> indices, i64 slots) {
   return result;
 }
 
-i64 floor_multiple(i64 i, i64 n1) {
-  const i64 remainder = ((i % n1) + n1) % n1;
-  return i - remainder;
+/// The giant of index i: a multiple of n1, counted from `origin`.
+i64 giant_of(i64 i, i64 n1, i64 origin) {
+  const i64 remainder = (((i - origin) % n1) + n1) % n1;
+  return i - origin - remainder;
+}
+i64 origin_of(const std::vector<i64>& indices, GiantForm form) {
+  return form == GiantForm::horner ? indices.front() : 0;
 }
 
-double cost_of(const std::vector<i64>& indices, i64 slots, i64 n1, const LinearCosts& costs) {
+double cost_of(const std::vector<i64>& indices, i64 slots, i64 n1, GiantForm form,
+               const LinearCosts& costs) {
   std::set<i64> babies, giants, keys;
+  const i64 origin = origin_of(indices, form);
+  i64 last = 0;
   for (i64 i : indices) {
-    const i64 giant = floor_multiple(i, n1);
-    babies.insert(i - giant);
+    const i64 giant = giant_of(i, n1, origin);
+    babies.insert(detail::normalise_rotation(i - giant, slots));
     giants.insert(detail::normalise_rotation(giant, slots));
+    last = std::max(last, giant);
   }
   babies.erase(0);
   giants.erase(0);
   keys = babies;
-  keys.insert(giants.begin(), giants.end());
-  return costs.baby * double(babies.size()) + costs.giant * double(giants.size()) +
+  i64 rotations = std::ssize(giants);
+  if (form == GiantForm::separate) keys.insert(giants.begin(), giants.end());
+  if (form == GiantForm::horner && last > 0) {
+    rotations = last / n1;
+    keys.insert(detail::normalise_rotation(n1, slots));
+  }
+  return costs.baby * double(babies.size()) + costs.giant * double(rotations) +
          costs.key * double(keys.size());
 }
 
@@ -64,24 +77,29 @@ std::set<i64> candidates(const std::vector<i64>& indices, i64 slots) {
 
 }  // namespace
 
-LinearPlan plan_linear(std::span<const i64> indices, i64 slots, i64 baby_count) {
+LinearPlan plan_linear(std::span<const i64> indices, i64 slots, i64 baby_count, GiantForm form) {
   const std::vector<i64> diagonals = signed_indices(indices, slots);
   require(baby_count >= 1 && baby_count <= slots, ErrorKind::bad_argument,
           "plan_linear: expected a baby count of 1 to ", slots, ", found ", baby_count);
   LinearPlan plan;
   plan.slots = slots;
   plan.baby_count = baby_count;
+  plan.form = form;
+  const i64 origin = origin_of(diagonals, form);
   std::map<i64, std::map<i64, i64>> by_giant;  // giant -> baby -> index
   std::set<i64> babies, keys;
   for (i64 i : diagonals) {
-    const i64 giant = floor_multiple(i, baby_count), baby = i - giant;
+    const i64 giant = giant_of(i, baby_count, origin),
+              baby = detail::normalise_rotation(i - giant, slots);
     by_giant[detail::normalise_rotation(giant, slots)][baby] = detail::normalise_rotation(i, slots);
     babies.insert(baby);
   }
   plan.babies.assign(babies.begin(), babies.end());
   keys = babies;
+  if (form == GiantForm::horner && by_giant.rbegin()->first > 0)
+    keys.insert(detail::normalise_rotation(baby_count, slots));
   for (const auto& [steps, terms] : by_giant) {
-    keys.insert(steps);
+    if (form == GiantForm::separate) keys.insert(steps);
     LinearPlan::Giant& giant = plan.giants.emplace_back();
     giant.steps = steps;
     for (const auto& [baby, index] : terms) {
@@ -97,12 +115,16 @@ LinearPlan plan_linear(std::span<const i64> indices, i64 slots, i64 baby_count) 
 LinearPlan plan_linear(std::span<const i64> indices, i64 slots, const LinearCosts& costs) {
   const std::vector<i64> diagonals = signed_indices(indices, slots);
   i64 best = 1;
-  double best_cost = cost_of(diagonals, slots, 1, costs);
-  for (i64 n1 : candidates(diagonals, slots)) {
-    const double cost = cost_of(diagonals, slots, n1, costs);
-    if (cost < best_cost) best = n1, best_cost = cost;
-  }
-  return plan_linear(indices, slots, best);
+  GiantForm best_form = GiantForm::separate;
+  double best_cost = cost_of(diagonals, slots, best, best_form, costs);
+  const std::set<i64> all = candidates(diagonals, slots);
+  for (GiantForm form : {GiantForm::separate, GiantForm::horner})
+    for (i64 n1 : all) {
+      if (form == GiantForm::horner && !costs.may_use_horner) continue;
+      const double cost = cost_of(diagonals, slots, n1, form, costs);
+      if (cost < best_cost) best = n1, best_form = form, best_cost = cost;
+    }
+  return plan_linear(indices, slots, best, best_form);
 }
 
 i64 LinearPlan::diagonal_count() const {
@@ -116,6 +138,7 @@ i64 LinearPlan::hoisted_count() const {
 }
 
 i64 LinearPlan::giant_count() const {
+  if (form == GiantForm::horner) return giants.back().steps / baby_count;
   return std::count_if(giants.begin(), giants.end(), [](const Giant& g) { return g.steps != 0; });
 }
 

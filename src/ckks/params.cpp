@@ -128,6 +128,11 @@ double CkksParams::log2_q(int level) const {
 }
 double CkksParams::log2_qp() const { return log2_product(q_) + log2_product(p_); }
 double CkksParams::log2_qp_limit() const { return security_limit(options_); }
+double CkksParams::log2_encapsulation_limit() const {
+  // 2^15: 90 bits would be 128 by the estimate of docs/security.md, with nothing to spare; 2^16:
+  // 144.
+  return options_.log_n == 15 ? 84 : options_.log_n > 15 ? 121 : 0;
+}
 
 std::string CkksParams::security_text() const {
   const double limit = log2_qp_limit();

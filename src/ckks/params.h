@@ -23,6 +23,9 @@ enum class SecretKind { ternary = 0, sparse = 1 };
 /// `none_for_tests` accepts any log2(QP) and says so in security_text().
 enum class Security { bits128 = 0, none_for_tests = 1 };
 
+/// Hamming weight of the ephemeral secret of sparse-secret encapsulation.
+inline constexpr int kEncapsulationWeight = 32;
+
 /// Plain input, from YAML or flags. Sizes are bits of the primes, q_0 first.
 struct CkksOptions {
   i64 log_n = 15;          ///< N = 2^log_n, 4 to 17 (10 to 17 with bits128)
@@ -59,6 +62,9 @@ class CkksParams {
   double log2_qp() const;          ///< bits of the modulus of the largest key
   /// The table's bound for this N and secret, 0 when the table has no line for it.
   double log2_qp_limit() const;
+  /// Bits that a key under the ephemeral secret of sparse-secret encapsulation (weight
+  /// kEncapsulationWeight) may have at this N; 0 when there is no line (docs/security.md).
+  double log2_encapsulation_limit() const;
   /// One line for reports, e.g. "128-bit classical, ternary secret, N = 2^15, log2 QP = 680.0 of
   /// at most 868".
   std::string security_text() const;

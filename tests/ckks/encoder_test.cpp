@@ -119,6 +119,22 @@ TEST(Encoder, a_periodic_vector_encodes_as_its_repetition) {
   }
 }
 
+TEST(Encoder, a_complex_periodic_vector_encodes_as_its_repetition) {
+  Rng rng(test_seed());
+  const auto context = Context::create(CkksParams::check(small_options(9, 2, 2)));
+  for (i64 period = 1; period <= context->slots(); period *= 2) {
+    const std::vector<Complex> values = random_complex(rng, period);
+    std::vector<Complex> repeated;
+    while (std::ssize(repeated) < context->slots())
+      repeated.insert(repeated.end(), values.begin(), values.end());
+    const Plaintext p = encode_periodic(*context, values, 0x1p40, 2);
+    const std::vector<double> a = coefficients_of(*context, p),
+                              b = coefficients_of(*context, encode(*context, repeated, 0x1p40, 2));
+    for (size_t i = 0; i < a.size(); ++i) ASSERT_LE(std::abs(a[i] - b[i]), 1) << period;
+    EXPECT_GT(compare(decode_complex(*context, p), repeated).bits_min, 31);
+  }
+}
+
 TEST(Encoder, constants_are_the_same_in_every_slot_and_in_every_basis) {
   const auto context = Context::create(CkksParams::check(small_options(8, 3, 2)));
   for (double value : {0.0, 1.0, -0.3, 100.0}) {
@@ -137,9 +153,9 @@ TEST(Encoder, scales_beyond_one_word_keep_their_leading_53_bits) {
   Rng rng(test_seed());
   const auto context = Context::create(CkksParams::check(small_options(8, 5, 2)));
   const std::vector<double> values = random_values(rng, context->slots());
-  for (double scale : {0x1p50, 0x1p61, 0x1p70, 0x1p120, 0x1p200}) {
-    const Plaintext p = encode(*context, values, scale, 5);
-    EXPECT_GT(compare(decode(*context, p), values).bits_min, 41) << std::log2(scale);
+  for (int bits : {50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 70, 120, 200}) {
+    const Plaintext p = encode(*context, values, std::ldexp(1.0, bits), 5);
+    EXPECT_GT(compare(decode(*context, p), values).bits_min, 41) << bits;
   }
 }
 

@@ -135,6 +135,40 @@ TEST(Evaluate, two_and_three_parts_add_in_either_order) {
   EXPECT_GT(compare(party.decrypted(sub(c, two, three)), zero).bits_min, kBits);
 }
 
+TEST(Evaluate, no_result_carries_the_origin_of_its_operands) {
+  Party party(small_options(10, 3, 2));
+  const Context& c = party.c();
+  KeyManifest manifest;
+  manifest.relinearisation_level = 3;
+  manifest.add_rotation(1, 3, c.slots());
+  const EvaluationKeys keys = party.keys(manifest);
+  const std::vector<double> ones(size_t(c.slots()), 1.0);
+  const Plaintext p = encode(c, ones, party.scale(), 3);
+  const Ciphertext x = party.encrypt(ones);
+  EXPECT_EQ(x.origin().key, party.secret.id());
+  EXPECT_EQ(x.clone().origin().key, party.secret.id());
+  Ciphertext in_place = x.clone();
+  add_inplace(c, in_place, x);
+  std::vector<Ciphertext> results;
+  results.push_back(std::move(in_place));
+  results.push_back(add(c, x, x));
+  results.push_back(sub(c, x, x));
+  results.push_back(negate(c, x));
+  results.push_back(add_plain(c, x, p));
+  results.push_back(sub_plain(c, x, p));
+  results.push_back(add_constant(c, x, 1));
+  results.push_back(multiply_plain(c, x, p));
+  results.push_back(multiply_by_constant(c, x, 2, 1));
+  results.push_back(multiply(c, x, x, party.pool));
+  results.push_back(relinearise(c, x, keys, party.pool));
+  results.push_back(rotate(c, x, 0, keys, party.pool));
+  results.push_back(rotate(c, x, 1, keys, party.pool));
+  results.push_back(rescale(c, x, party.pool));
+  results.push_back(drop_to_level(c, x, 3));
+  results.push_back(match_level_and_scale(c, x, 3, x.scale(), party.pool));
+  for (size_t i = 0; i < results.size(); ++i) EXPECT_EQ(results[i].origin().key, 0u) << i;
+}
+
 TEST(Evaluate, scales_and_levels_match_exactly_on_request) {
   Party party(small_options(10, 4, 2));
   Rng rng(test_seed());

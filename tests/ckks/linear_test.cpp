@@ -124,6 +124,40 @@ TEST(Linear, every_baby_count_gives_the_same_map) {
   }
 }
 
+TEST(Linear, complex_diagonals_equal_the_plain_complex_sum_for_every_period) {
+  using Complex = std::complex<double>;
+  Party party(small_options(8, 2, 1));
+  Rng rng(test_seed());
+  const i64 slots = party.c().slots();
+  const std::vector<i64> indices = {0, 1, 2, 3, 9, 40, -1, -30};
+  const LinearPlan plan = plan_linear(indices, slots, 4);
+  const EvaluationKeys keys = keys_for(party, plan, 2);
+  for (i64 period = 1; period <= slots; period *= 2) {
+    const auto value = [&](i64 index, i64 s) {  // |d| <= 1
+      const double angle = double(index * 37 % 101) + 0.7 * double(s % period);
+      return Complex(std::cos(angle), std::sin(2 * angle)) * 0.7;
+    };
+    const DiagonalSource source{{}, period, [&](i64 index, std::span<Complex> out) {
+                                  ASSERT_EQ(std::ssize(out), period);
+                                  for (i64 s = 0; s < period; ++s) out[size_t(s)] = value(index, s);
+                                }};
+    std::vector<Complex> x(static_cast<size_t>(slots)), expected(x.size());
+    for (Complex& v : x) v = {rng.uniform(-1, 1), rng.uniform(-1, 1)};
+    for (i64 s = 0; s < slots; ++s)
+      for (i64 i : indices)
+        expected[size_t(s)] += value((i + slots) % slots, s) * x[size_t((s + i + slots) % slots)];
+    const Ciphertext cx = encrypt_symmetric(party.c(), party.secret,
+                                            encode(party.c(), x, party.scale(), 2), party.rng);
+    const double scale = double(party.c().params().q(2));
+    const Ciphertext y = apply_linear(party.c(), plan, source, scale, cx, keys, party.pool);
+    const Precision p =
+        compare(decode_complex(party.c(),
+                               decrypt(party.c(), party.secret, rescale(party.c(), y, party.pool))),
+                expected);
+    EXPECT_GT(p.bits_min, 22) << "period " << period << ": " << p.text();
+  }
+}
+
 TEST(Linear, diagonals_encoded_ahead_and_on_the_fly_give_identical_bytes_on_any_threads) {
   Party party(small_options(10, 2, 2));
   Rng rng(test_seed());
@@ -198,6 +232,13 @@ TEST(Linear, errors_say_what_is_wrong_with_plan_source_or_keys) {
   EXPECT_NE(
       bad([&] { apply_linear(party.c(), plan, odd, 0x1p40, x, keys, party.pool); }).find("period"),
       std::string::npos);
+  for (const DiagonalSource& unset :
+       {DiagonalSource{},
+        DiagonalSource{source.fill, 0, [](i64, std::span<std::complex<double>>) {}}})
+    EXPECT_NE(bad([&] {
+                encode_diagonals(party.c(), plan, unset, 0x1p40, 2, party.pool);
+              }).find("exactly one of fill and fill_complex"),
+              std::string::npos);
   const EncodedDiagonals low = encode_diagonals(party.c(), plan, source, 0x1p40, 0, party.pool);
   EXPECT_NE(bad([&] {
               apply_linear(party.c(), plan, low, x, keys, party.pool);

@@ -105,7 +105,7 @@ TEST(Noise, relinearising_adds_at_most_the_key_switching_bound) {
     KeyManifest manifest;
     manifest.relinearisation_level = party.c().max_level();
     const EvaluationKeys keys = party.keys(manifest);
-    for (int run = 0; run < kRuns / 2; ++run) {
+    for (int run = 0; run < kRuns; ++run) {
       const int level = run % (party.c().max_level() + 1);
       const Plaintext p = encode(party.c(), random_values(rng, party.c().slots()), 0x1p20, level);
       const Ciphertext x = encrypt_symmetric(party.c(), party.secret, p, party.rng);
@@ -113,6 +113,28 @@ TEST(Noise, relinearising_adds_at_most_the_key_switching_bound) {
       const ring::RnsPoly phase = decrypt(party.c(), party.secret, three).poly.clone();
       EXPECT_LE(noise_of(party, relinearise(party.c(), three, keys, party.pool), phase),
                 key_switch_noise(party.c().params(), level))
+          << o.name << " level " << level;
+    }
+  }
+}
+
+TEST(Noise, relinearising_and_rescaling_in_one_division_adds_at_most_the_fused_bound) {
+  for (const Options& o : all_options()) {
+    Party party(o.options);
+    Rng rng(test_seed());
+    KeyManifest manifest;
+    manifest.relinearisation_level = party.c().max_level();
+    const EvaluationKeys keys = party.keys(manifest);
+    for (int run = 0; run < kRuns; ++run) {
+      const int level = 1 + run % party.c().max_level();
+      const Plaintext p = encode(party.c(), random_values(rng, party.c().slots()), 0x1p38, level);
+      const Ciphertext x = encrypt_symmetric(party.c(), party.secret, p, party.rng);
+      const Ciphertext three = multiply(party.c(), x, x, party.pool);
+      // The phase of the product, divided exactly: rounding it costs another half unit.
+      const ring::RnsPoly phase =
+          party.c().ring().rescale(decrypt(party.c(), party.secret, three).poly, level, party.pool);
+      EXPECT_LE(noise_of(party, relinearise_rescale(party.c(), three, keys, party.pool), phase),
+                fused_switch_noise(party.c().params(), level) + 1)
           << o.name << " level " << level;
     }
   }

@@ -5,6 +5,7 @@
 
 #include "ckks/ciphertext.h"
 #include "ckks/context.h"
+#include "ckks/keys.h"
 
 namespace sinter::ckks::detail {
 
@@ -18,6 +19,12 @@ void check_same_level(const Ciphertext& x, const Ciphertext& y, std::string_view
 /// Relative difference at most kScaleTolerance.
 void check_same_scale(double expected, double found, std::string_view operation);
 void check_scale(double scale, std::string_view operation);
+/// The keys were made for these parameters.
+void check_evaluation_keys(const Context& context, const EvaluationKeys& keys,
+                           std::string_view operation);
+/// round(value * scale), which must leave two bits of the modulus free.
+double rounded_integer(const Context& context, double value, double scale, int level,
+                       std::string_view operation);
 void check_level(const Context& context, int level, std::string_view operation);
 
 }  // namespace sinter::ckks::detail

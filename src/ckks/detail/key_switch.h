@@ -18,6 +18,8 @@ struct ExtendedPair {
 i64 normalise_rotation(i64 steps, i64 slots);
 /// 5^steps mod 2N: the automorphism that rotates the slots left by steps in [0, slots).
 u64 rotation_element(i64 steps, i64 n);
+/// The automorphism of a key: of its rotation, the conjugation, or 0 when it has none.
+u64 slot_element(const KeySlot& slot, i64 n);
 /// The inverse of an odd g modulo 2N.
 u64 inverse_element(u64 galois_element, i64 n);
 
@@ -27,13 +29,7 @@ u64 inverse_element(u64 galois_element, i64 n);
 ExtendedPair inner_product(const Context& context, const std::vector<ring::RnsPoly>& digits,
                            int level, const SwitchingKey& key, ThreadPool& pool);
 
-/// One limb of it, for callers that loop over keys inside a limb. checked by the caller: key.level
-/// >= level, as many digits as mod_up gives.
-void inner_product_limb(const Context& context, const std::vector<ring::RnsPoly>& digits, int level,
-                        const SwitchingKey& key, int limb, std::span<u64> out0,
-                        std::span<u64> out1);
-
-/// out[limb] = in[limb] permuted, for all limbs.
+/// out[limb] = in[limb] permuted, for all limbs: with inner_product the plain twin of switch_limbs.
 ring::RnsPoly permute(const Context& context, const ring::RnsPoly& in,
                       std::span<const u32> permutation, ThreadPool& pool);
 

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// Babies, sums and giant steps of a linear map. An automorphism takes aligned runs of positions to
+// aligned runs, so babies are made run by run of one limb: keys are read once, the babies of a run
+// stay in the second-level cache, and all giants of a group take their sums from them.
+#include "ckks/detail/linear_evaluation.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "ring/kernels.h"
+
+namespace sinter::ckks::detail {
+namespace {
+
+using ring::RnsPoly;
+
+constexpr i64 kRunBytes = i64(256) << 10;  // the babies of one run; half a second-level cache
+constexpr i64 kMinRun = 16;
+constexpr int kLimbGroup = 2;  // limbs of a giant step at a time, times digits: 4 MiB at N = 2^16
+
+AlignedDoubles make_doubles(i64 count) {
+  return AlignedDoubles(
+      static_cast<double*>(::operator new[](size_t(count) * sizeof(double), std::align_val_t(64))));
+}
+
+i64 run_length(i64 n, i64 babies) {
+  i64 run = std::min(n, kMaxRun);
+  while (run > kMinRun && run * babies * 16 > kRunBytes) run /= 2;
+  return run;
+}
+
+}  // namespace
+
+LinearEvaluation::LinearEvaluation(const Context& context, const LinearPlan& plan,
+                                   const Ciphertext& x, const EvaluationKeys& keys,
+                                   ThreadPool& pool)
+    : context_(context),
+      x_(x),
+      pool_(pool),
+      level_(x.level()),
+      limbs_(level_ + 1 + context.ring().special_count()),
+      babies_(std::ssize(plan.babies)),
+      run_(run_length(context.n(), babies_)),
+      scratch_(size_t(pool.size())) {
+  for (i64 rotation : plan.rotations) keys.galois(context, rotation, level_);  // or its error
+  for (const LinearPlan::Giant& giant : plan.giants) {
+    std::vector<int>& which = which_.emplace_back();
+    for (const LinearPlan::Term& term : giant.terms) which.push_back(term.baby);
+  }
+  if (plan.hoisted_count() > 0) digits_ = context.ring().mod_up(x.part(1), level_, pool);
+  for (i64 baby : plan.babies)
+    keys_.push_back(baby == 0 ? nullptr : &keys.galois(context, baby, level_));
+  orders_.resize(keys_.size());
+  pool.run(babies_, [&](i64 b, i64) {
+    if (const SwitchingKey* key = keys_[size_t(b)])
+      orders_[size_t(b)] = RunOrder(key->permutation, run_);
+  });
+  for (int limb = 0; limb < limbs_; ++limb)
+    for (const SwitchingKey* key : keys_) append_terms(digits_, key, limb, terms_);
+}
+
+void LinearEvaluation::keep_babies() {
+  kept_ = make_doubles(limbs_ * context_.n() * babies_ * 2);
+  for_runs([&](int limb, i64 begin, i64) { make_babies(limb, begin, kept_run(limb, begin)); });
+}
+
+std::vector<ExtendedPair> LinearEvaluation::sums(std::span<const size_t> giants,
+                                                 const DiagonalSet& diagonals) {
+  std::vector<ExtendedPair> out;
+  i64 terms = 0;
+  for (size_t g : giants) {
+    out.push_back(make_pair());
+    terms += std::ssize(which_[g]);
+  }
+  for (Scratch& s : scratch_) {
+    if (!kept_ && !s.babies) s.babies = make_doubles(run_ * babies_ * 2);
+    s.factors.resize(size_t(std::max(i64(1), run_ / kLine) * terms));
+    s.rows.resize(size_t(terms));
+  }
+  for_runs([&](int limb, i64 begin, i64 worker) {
+    Scratch& s = scratch_[size_t(worker)];
+    double* babies = kept_ ? kept_run(limb, begin) : s.babies.get();
+    fetch_factors(diagonals, limb, begin);
+    if (!kept_) make_babies(limb, begin, babies);
+    sum_run(giants, diagonals, limb, begin, babies, s, out);
+  });
+  return out;
+}
+
+void LinearEvaluation::switch_into(ExtendedPair v, const SwitchingKey& key, ExtendedPair& total) {
+  const ring::RnsRing& ring = context_.ring();
+  const ring::RnsRing::Digits digits = decompose_divided(v.c1);
+  const RunOrder order(key.permutation, run_);
+  const std::vector<i64> begins = sequence_of(order);
+  const ring::RnsRing::Groups parts = ring::RnsRing::groups(limbs_, kLimbGroup, pool_);
+  std::vector<RnsPoly> rows(size_t(pool_.size()));  // made at the worker's first task
+  std::vector<std::vector<ring::PairTerm>> all_terms(rows.size());
+  pool_.run(parts.tasks, [&](i64 task, i64 worker) {
+    const int first = parts.first(task), last = parts.first(task + 1);
+    RnsPoly& own = rows[size_t(worker)];
+    if (own.empty()) own = ring.make_poly(kLimbGroup * digits.count);
+    const auto row = [&](int digit, int limb) {
+      return own.limb((limb - first) * digits.count + digit).data();
+    };
+    for (int d = 0; d < digits.count; ++d) {
+      std::array<ring::RnsRing::LimbTarget, kLimbGroup> targets;
+      size_t count = 0;
+      for (int i = first; i < last; ++i)
+        if (!ring.is_own_limb(digits, d, i)) targets[count++] = {i, row(d, i)};
+      ring.extend(digits, d, {targets.data(), count});
+    }
+    std::vector<ring::PairTerm>& terms = all_terms[size_t(worker)];
+    for (int i = first; i < last; ++i) {
+      const int key_limb = i <= level_ ? i : i + key.level - level_;
+      terms.clear();
+      for (int d = 0; d < digits.count; ++d)
+        terms.push_back({ring.is_own_limb(digits, d, i) ? v.c1.limb(i).data() : row(d, i),
+                         key.digits[size_t(d)].b.limb(key_limb).data(),
+                         key.digits[size_t(d)].a.limb(key_limb).data()});
+      for (i64 begin : begins)
+        switch_and_add({terms, v.c0.limb(i).data(), 1, &order, begin}, modulus(i),
+                       total.c0.limb(i).data(), total.c1.limb(i).data());
+    }
+  });
+}
+
+Ciphertext LinearEvaluation::finish(ExtendedPair total, double plain_scale) const {
+  std::vector<RnsPoly> parts;
+  parts.push_back(std::move(total.c0));
+  parts.push_back(std::move(total.c1));
+  context_.ring().mod_down(parts, level_, pool_);
+  return {std::move(parts), x_.scale() * plain_scale, level_, x_.params_hash()};
+}
+
+ring::RnsRing::Digits LinearEvaluation::decompose_divided(RnsPoly& v) const {
+  const ring::RnsRing& ring = context_.ring();
+  ring::RnsRing::Remainder remainder = ring.make_remainder(level_, false);
+  for (int i = level_ + 1; i < limbs_; ++i)
+    std::copy_n(v.limb(i).data(), context_.n(), ring.remainder_row(remainder, i).data());
+  ring.prepare({&remainder, 1}, pool_);
+  return ring.decompose(
+      level_,
+      [&](int i, std::span<u64> out) {
+        u64* const w = v.limb(i).data();
+        const ring::RnsRing::LimbTarget target{i, out.data()};
+        ring.remainder_limbs(remainder, {&target, 1});
+        ring::subtract_and_scale(w, out.data(), modulus(i), ring.divisor_inverse(remainder, i),
+                                 context_.n(), w);
+        std::copy_n(w, context_.n(), out.data());
+      },
+      pool_);
+}
+
+std::vector<i64> LinearEvaluation::sequence_of(const RunOrder& order) const {
+  std::vector<i64> begins(size_t(context_.n() / run_));
+  for (i64 begin = 0; begin < context_.n(); begin += run_)
+    begins[size_t(order.run(begin).from / run_)] = begin;
+  return begins;
+}
+
+void LinearEvaluation::append_terms(const std::vector<RnsPoly>& digits, const SwitchingKey* key,
+                                    int limb, std::vector<ring::PairTerm>& out) const {
+  if (key == nullptr) return out.resize(out.size() + digits.size());
+  const int key_limb = limb <= level_ ? limb : limb + key->level - level_;
+  for (size_t d = 0; d < digits.size(); ++d)
+    out.push_back({digits[d].limb(limb).data(), key->digits[d].b.limb(key_limb).data(),
+                   key->digits[d].a.limb(key_limb).data()});
+}
+
+SwitchedRun LinearEvaluation::baby_run(int limb, i64 baby, i64 begin) const {
+  const size_t digits = digits_.size(), first = size_t(limb * babies_ + baby) * digits;
+  const bool is_special = limb > level_;  // P c_0 is 0 there
+  return {{terms_.data() + first, digits},
+          is_special ? nullptr : x_.part(0).limb(limb).data(),
+          is_special ? 0 : context_.ring().special_product(limb),
+          &orders_[size_t(baby)],
+          begin};
+}
+
+void LinearEvaluation::make_babies(int limb, i64 begin, double* out) const {
+  const bool is_special = limb > level_;
+  for (i64 b = 0; b < babies_; ++b, out += 2 * kLine) {
+    if (keys_[size_t(b)] == nullptr) {
+      copy_to_baby(is_special ? nullptr : x_.part(0).limb(limb).data() + begin,
+                   is_special ? nullptr : x_.part(1).limb(limb).data() + begin,
+                   is_special ? 0 : context_.ring().special_product(limb), modulus(limb), run_,
+                   babies_, out);
+      continue;
+    }
+    const bool has_next = b + 1 < babies_ && keys_[size_t(b) + 1] != nullptr;
+    SwitchedRun next{};
+    if (has_next) next = baby_run(limb, b + 1, begin);
+    switch_to_baby(baby_run(limb, b, begin), modulus(limb), has_next ? &next : nullptr, babies_,
+                   out);
+  }
+}
+
+void LinearEvaluation::fetch_factors(const DiagonalSet& diagonals, int limb, i64 begin) const {
+  for (const std::vector<const RnsPoly*>& terms : diagonals.at)
+    for (const RnsPoly* diagonal : terms) {
+      const i64 repeat = context_.n() / diagonal->n();
+      __builtin_prefetch(diagonal->limb(limb).data() + begin / repeat, 0, 2);
+    }
+}
+
+void LinearEvaluation::sum_run(std::span<const size_t> giants, const DiagonalSet& diagonals,
+                               int limb, i64 begin, const double* babies, Scratch& s,
+                               std::vector<ExtendedPair>& out) const {
+  const i64 size = diagonals.at[0][0]->n();
+  const int shift = std::countr_zero(u64(context_.n() / size));
+  const i64 equal = std::min(run_, i64(1) << shift);  // positions of one factor
+  const bool is_constant = equal >= kLine;
+  const i64 values = is_constant ? run_ / equal : 1, count = std::ssize(s.rows);
+  i64 t = 0;
+  for (const std::vector<const RnsPoly*>& terms : diagonals.at)
+    for (const RnsPoly* diagonal : terms) {
+      const u64* row = diagonal->limb(limb).data() + (begin >> shift);
+      s.rows[size_t(t)] = row;
+      for (i64 v = 0; is_constant && v < values; ++v)
+        s.factors[size_t(v * count + t)] = double(i64(row[v]));
+      ++t;
+    }
+  const i64 part = is_constant ? equal : run_;
+  for (i64 v = 0; v < values; ++v) {
+    const i64 at = begin + v * part;
+    t = 0;
+    for (size_t g = 0; g < giants.size(); ++g) {
+      const DiagonalRun run{babies + v * part * babies_ * 2, babies_, which_[giants[g]], part};
+      u64 *out0 = out[g].c0.limb(limb).data() + at, *out1 = out[g].c1.limb(limb).data() + at;
+      if (is_constant)
+        sum_constant(run, s.factors.data() + v * count + t, modulus(limb), out0, out1);
+      else
+        sum_rows(run, s.rows.data() + t, shift, modulus(limb), out0, out1);
+      t += std::ssize(run.which);
+    }
+  }
+}
+
+}  // namespace sinter::ckks::detail
