@@ -4,6 +4,9 @@
 // A ciphertext of another key decrypts to noise, which nothing in the file reveals. The slots do:
 // they carry real numbers, so the imaginary parts of a proper result are noise far below its real
 // parts or its scale, while under a wrong key real and imaginary parts are alike and huge.
+//
+// With --publish the elements of the result, and nothing else, are flooded before they are shown or
+// written; what the noise may be is known from the program, never from this decryption.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -41,14 +44,27 @@ constexpr std::string_view kWarning =
     "Keep these numbers to yourself: published with the ciphertext they help to find the key "
     "(docs/security.md).";
 
+/// Flooding hides errors up to this many predicted standard deviations: a normal error exceeds them
+/// with probability below 2^-49.
+constexpr double kErrorDeviations = 8;
+/// What the imaginary parts, whose deviation is at most the predicted one, may measure. Looser than
+/// the spread of a mean over thousands of slots, far tighter than kErrorDeviations.
+constexpr double kGuard = 1.5;
+
 struct Options {
   std::string program, key, input, output, labels;
+  double publish = 0;
   bool json = false;
 };
 
+struct Slots {
+  std::vector<double> real;
+  double imaginary = 0;  ///< root mean square of the imaginary parts, which are noise
+};
+
 /// The real parts; refuses slots that hold noise.
-std::vector<double> real_slots(const ckks::Context& context, const ckks::Plaintext& plaintext,
-                               const std::string& name) {
+Slots real_slots(const ckks::Context& context, const ckks::Plaintext& plaintext,
+                 const std::string& name) {
   const std::vector<std::complex<double>> slots = ckks::decode_complex(context, plaintext);
   double real = 0, imaginary = 0;
   std::vector<double> values;
@@ -65,7 +81,32 @@ std::vector<double> real_slots(const ckks::Context& context, const ckks::Plainte
           ": decrypts to noise: this key, or the keys of the server, are not the ones of this "
           "ciphertext; or the parameters leave too little precision, or the input was far outside "
           "the range of the calibration data");
-  return values;
+  return {std::move(values), std::sqrt(imaginary / n)};
+}
+
+/// Floods the slots of the result's elements.
+ckks::Flooding publish(const encrypted::EncryptedProgram& program, Slots& slots, double bits) {
+  const double error = program.output_error();
+  require(error > 0, ErrorKind::bad_argument,
+          "decrypt: --publish: the program does not say how large its noise is; compile it again");
+  // How noisy it is depends on the key and is not flooded: the message does not say it.
+  require(slots.imaginary <= kGuard * error, ErrorKind::bad_argument,
+          "decrypt: --publish: the result is noisier than the program predicts: it is not "
+          "published");
+  std::vector<double> values;
+  for (i32 s : program.output_slots) values.push_back(slots.real[size_t(s)]);
+  ring::SecretRng rng;
+  const ckks::Flooding flooding = ckks::flood(values, kErrorDeviations * error, bits, rng);
+  for (size_t e = 0; e < values.size(); ++e)
+    slots.real[size_t(program.output_slots[e])] = values[e];
+  return flooding;
+}
+
+std::string published_text(const Options& o, const ckks::Flooding& flooding) {
+  return fmt::format(
+      "Flooded for publication: {:g} bits for this one result, noise of deviation {:.2g} in every "
+      "element (docs/security.md).",
+      o.publish, flooding.deviation);
 }
 
 void check_result(const encrypted::EncryptedProgram& program, const ckks::Ciphertext& ciphertext,
@@ -92,9 +133,11 @@ void run_decrypt(const Options& o) {
   const ckks::SecretKey secret = ckks::load_secret_key(context, key_file->bytes(), o.key);
   const ckks::Ciphertext ciphertext = read_ciphertext(context, o.input);
   check_result(program, ciphertext, o.input);
-  const std::vector<double> slots =
-      real_slots(context, ckks::decrypt(context, secret, ciphertext), o.input);
-  const Tensor result = encrypted::unpack_output(program, slots);
+  Slots slots = real_slots(context, ckks::decrypt(context, secret, ciphertext), o.input);
+  ckks::Flooding flooding;
+  if (o.publish > 0) flooding = publish(program, slots, o.publish);
+  const std::string warning = o.publish > 0 ? published_text(o, flooding) : std::string(kWarning);
+  const Tensor result = encrypted::unpack_output(program, slots.real);
   if (!o.output.empty()) write_npy(o.output, result);
   warn_if_insecure(context.params());
   const std::string beyond = range_warning(program, result);
@@ -106,8 +149,11 @@ void run_decrypt(const Options& o) {
     nlohmann::ordered_json json = {
         {"input", o.input},         {"name", program.output_name},
         {"shape", result.dims()},   {"security", context.params().security_text()},
-        {"warning", kWarning},      {"range_warning", beyond},
+        {"warning", warning},       {"range_warning", beyond},
         {"seconds", timer.wall_s()}};
+    if (o.publish > 0)
+      json["publish"] = {
+          {"bits", o.publish}, {"deviation", flooding.deviation}, {"step", flooding.step}};
     if (scores) json["result"] = scores_json(result.data<float>(), names);
     return print(json.dump(2) + "\n");
   }
@@ -118,7 +164,7 @@ void run_decrypt(const Options& o) {
     text += "\n";
   }
   if (!o.output.empty()) text += fmt::format("written to {}\n", o.output);
-  print(text + std::string(kWarning) + "\n");
+  print(text + warning + "\n");
 }
 
 }  // namespace
@@ -131,6 +177,11 @@ void add_decrypt(CLI::App& app) {
   command->add_option("--key", o->key, "secret key of the client")->required();
   command->add_option("-o,--output", o->output, "write the result here as .npy");
   command->add_option("--labels", o->labels, "text file with one class name a line");
+  command
+      ->add_option("--publish", o->publish,
+                   "add noise that hides the key's traces up to 2^-BITS; for results that leave "
+                   "the client")
+      ->check(CLI::Range(1.0, 40.0));
   add_json(*command, o->json);
   command->footer("Example:\n  sinter decrypt net.sinter --key client.key output.ct -o logits.npy");
   command->callback([=] { run_decrypt(*o); });

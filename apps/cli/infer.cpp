@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
 #include "base/timer.h"
 #include "ckks/serialize.h"
 #include "cli/files.h"
+#include "cli/key_files.h"
 #include "cli/progress_bar.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -25,6 +25,7 @@ struct Options {
   std::vector<std::string> inputs, outputs;
   int threads = 1;
   i64 cache_mib = 1024;
+  double bits = 0;
   bool json = false;
 };
 
@@ -43,13 +44,31 @@ std::vector<std::filesystem::path> output_paths(const Options& o) {
           " outputs: expected one -o per ciphertext, or one existing folder");
   for (size_t i = 0; i < paths.size(); ++i) {
     std::vector<std::string> files = o.inputs;
-    files.insert(files.end(), {o.program, o.keys});
+    files.insert(files.end(), {o.program, o.keys, ckks::expanded_path(o.keys).string()});
     require_output(paths[i], files);
     for (size_t j = 0; j < i; ++j)
       require(!is_same_file(paths[i], paths[j]), ErrorKind::bad_argument,
               "infer: two results would go to ", paths[i].string(), ": expected different names");
   }
   return paths;
+}
+
+/// Bits that the program predicts for its result, relative to the largest that it had on the
+/// calibration data, as compile reports them; warns when they are fewer than asked for. 0 when the
+/// program does not say.
+double predicted_bits(const encrypted::EncryptedProgram& program, double asked) {
+  const double bits = program.output_bits();
+  if (bits == 0) {
+    if (asked > 0)
+      fmt::print(stderr, "sinter: warning: the program does not predict its precision\n");
+    return 0;
+  }
+  if (bits < asked)
+    fmt::print(stderr,
+               "sinter: warning: the result is predicted to have {:.1f} bits of precision, fewer "
+               "than the {:g} asked for: a larger log_scale would help\n",
+               bits, asked);
+  return bits;
 }
 
 void run_infer(const Options& o) {
@@ -59,15 +78,18 @@ void run_infer(const Options& o) {
   const ckks::Context& context = *loaded.context;
   ThreadPool pool(o.threads);
   const Timer load_timer;
-  const auto key_file = MappedFile::open(o.keys);
-  const ckks::EvaluationKeys keys =
-      ckks::load_evaluation_keys(context, key_file->bytes(), o.keys, pool);
+  const ServerKeys server = read_evaluation_keys(context, o.keys, pool);
+  const ckks::EvaluationKeys& keys = server.keys;
   const double load_s = load_timer.wall_s();
 
   // Diagonals encoded once serve every image; for a single one they would only take memory.
   encrypted::DiagonalCache cache(program, o.inputs.size() > 1 ? o.cache_mib * kMiB : 0);
   Table table({"<input", "<output", "level", "bytes", "time"});
-  nlohmann::ordered_json json = {{"keys_seconds", load_s}, {"threads", o.threads}};
+  const double bits = predicted_bits(program, o.bits);
+  nlohmann::ordered_json json = {{"keys_seconds", load_s},
+                                 {"predicted_precision_bits", bits},
+                                 {"keys_mapped", server.is_mapped},
+                                 {"threads", o.threads}};
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Timer timer;
     ProgressBar bar(outputs.size() == 1 ? "infer"
@@ -87,9 +109,9 @@ void run_infer(const Options& o) {
   json["security"] = context.params().security_text();
   json["peak_memory_bytes"] = peak_memory_bytes();
   if (o.json) return print(json.dump(2) + "\n");
-  print(table.text() + fmt::format("keys loaded in {}, {} threads, peak memory {}\n",
-                                   seconds_text(load_s), o.threads,
-                                   bytes_text(peak_memory_bytes())));
+  print(table.text() + fmt::format("keys {} in {}, {} threads, peak memory {}\n",
+                                   server.is_mapped ? "mapped" : "loaded", seconds_text(load_s),
+                                   o.threads, bytes_text(peak_memory_bytes())));
 }
 
 }  // namespace
@@ -111,6 +133,10 @@ void add_infer(CLI::App& app) {
                    "MiB of encoded weights to keep when there are several ciphertexts")
       ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();
+  command
+      ->add_option("--bits", o->bits,
+                   "warn when the result is predicted to have fewer bits of precision")
+      ->check(CLI::NonNegativeNumber);
   add_threads(*command, o->threads);
   add_json(*command, o->json);
   command->footer("Example:\n  sinter infer net.sinter --keys server.keys input.ct -o output.ct");

@@ -129,9 +129,8 @@ void run_keygen(const Options& o) {
   secret_file.write(WipedBytes(ckks::save_secret_key(context, secret)).bytes());
   {
     ProgressBar bar("keygen");
-    const ckks::EvaluationKeys keys =
-        ckks::generate_evaluation_keys(context, secret, manifest, rng, pool, bar.callback());
-    ckks::save_evaluation_keys(context, keys, eval_file.name(), bar.callback());
+    ckks::generate_evaluation_key_file(context, secret, manifest, rng, eval_file.name(), pool,
+                                       bar.callback());
   }
   commit(secret_file, o, eval_file);
   warn_if_insecure(context.params());

@@ -23,8 +23,8 @@ namespace {
 constexpr int kUsageError = 2, kFirstError = 10;
 
 using AddVerb = void (*)(CLI::App&);
-constexpr AddVerb kVerbs[] = {add_inspect, add_optimize, add_verify, add_run,    add_compile,
-                              add_keygen,  add_encrypt,  add_infer,  add_decrypt};
+constexpr AddVerb kVerbs[] = {add_inspect, add_optimize,    add_verify,  add_run,   add_compile,
+                              add_keygen,  add_expand_keys, add_encrypt, add_infer, add_decrypt};
 
 /// What to do next, by command and kind of error; "" stands for every command.
 struct Hint {

@@ -14,6 +14,7 @@ void add_verify(CLI::App& app);
 void add_run(CLI::App& app);
 void add_compile(CLI::App& app);
 void add_keygen(CLI::App& app);
+void add_expand_keys(CLI::App& app);
 void add_encrypt(CLI::App& app);
 void add_infer(CLI::App& app);
 void add_decrypt(CLI::App& app);
