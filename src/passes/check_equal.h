@@ -9,11 +9,11 @@
 // The maxima run over all samples of one kind of input, for each output apart. A rewrite may so be
 // as noisy as the original times four, and a wrong broadcast fails by orders of magnitude. Four
 // kinds of input take turns: standard normal, uniform in [-1, 1), a mix of -1, 0 and 1, and normal
-// times 100 (times less where the original itself overflows). Symbolic dimensions are bound to
-// small distinct primes, two ways, and to 1; where the original refuses these, to larger primes,
-// then all to one power of two, 32, 8, 4, 2, 1.
-// Float64 outputs have no wider truth: e0 is 0 and the bound 1e-10 max |y64|. Integer and boolean
-// outputs must be equal; NaN and infinities must be at the same places.
+// times 100; all of them times less where the original itself overflows. Symbolic dimensions are
+// bound to small distinct primes, two ways, and to 1; where the original refuses these, to larger
+// primes, then all to one power of two, 32, 8, 4, 2, 1. Float64 outputs have no wider truth: e0 is
+// 0 and the bound 1e-10 max |y64|. Integer and boolean outputs must be equal; NaN and infinities
+// must be at the same places.
 //
 // Source: the noise-floor rule, see docs/passes.md.
 #pragma once
