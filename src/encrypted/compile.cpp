@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "encrypted/assemble.h"
 #include "encrypted/check.h"
@@ -20,7 +21,8 @@ namespace {
 constexpr double kSimulationAgreement = 1e-6;
 constexpr double kSmallestPlainScale = 0x1p15;  ///< weights below it would keep few bits
 constexpr double kSmallestPrecision = 8;        ///< bits of the result
-constexpr u64 kNoiseSeed = 1;
+constexpr u64 kNoiseSeed = 1, kNoiseRuns = 4;
+constexpr i64 kNoiseImages = 4;
 
 i64 slots_of(const SchemeOptions& scheme) {
   require(scheme.log_n >= 4 && scheme.log_n <= 17, ErrorKind::bad_argument,
@@ -81,17 +83,37 @@ void check_plaintexts(const EncryptedProgram& program) {
   }
 }
 
-/// Bits that the result of `image` keeps under the scheme's noise.
-double predict_precision(const EncryptedProgram& program, const Tensor& image) {
-  const std::vector<double> input = pack_input(program, image);
-  const std::vector<double> exact = simulate(program, input);
-  const std::vector<double> noisy = simulate(program, input, {kNoiseSeed, {}});
-  double largest = 0, error = 0;
-  for (i32 s : program.output_slots) {
-    largest = std::max(largest, std::abs(exact[size_t(s)]));
-    error = std::max(error, std::abs(noisy[size_t(s)] - exact[size_t(s)]));
+/// The standard deviation of the scheme's error in an element of the result: the largest that any
+/// element has on any of up to kNoiseImages calibration images, each run under kNoiseRuns seeds and
+/// measured over these runs and all copies of the element.
+double predict_error(const EncryptedProgram& program, std::span<const Tensor> images) {
+  const i64 period = program.instructions.back().period;
+  const i64 count = std::min<i64>(kNoiseImages, std::ssize(images));
+  double largest = 0;
+  for (i64 image = 0; image < count; ++image) {
+    const i64 at = image * std::ssize(images) / count;
+    const std::vector<double> input = pack_input(program, images[size_t(at)]);
+    const std::vector<double> exact = simulate(program, input);
+    std::vector<double> squares(program.output_slots.size(), 0.0);
+    for (u64 run = 0; run < kNoiseRuns; ++run) {
+      const u64 seed = kNoiseSeed + u64(image) * kNoiseRuns + run;
+      const std::vector<double> noisy = simulate(program, input, {seed, {}});
+      for (size_t e = 0; e < squares.size(); ++e)
+        for (i64 s = program.output_slots[e]; s < program.slots(); s += period)
+          squares[e] += std::pow(noisy[size_t(s)] - exact[size_t(s)], 2);
+    }
+    const double samples = double(kNoiseRuns) * double(program.slots() / period);
+    for (double sum : squares) largest = std::max(largest, std::sqrt(sum / samples));
   }
-  return error == 0 || largest == 0 ? 0 : std::log2(largest / error);
+  return largest;
+}
+
+/// Two digits, rounded up.
+std::string two_digits(double value) {
+  const double unit = std::pow(10.0, std::floor(std::log10(value)) - 1);
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1e", std::ceil(value / unit) * unit);
+  return text;
 }
 
 void check_simulation(const EncryptedProgram& program, const StageGraph& stages,
@@ -205,7 +227,9 @@ Compiled compile(const Graph& model, std::span<const Tensor> calibration,
   check(program);
   check_headroom(program, options.margin);
   check_simulation(program, stages, p.images[0]);
-  const double bits = predict_precision(program, p.images[0]);
+  if (const double error = predict_error(program, p.images); error > 0)
+    program.metadata[kOutputError] = two_digits(error);
+  const double bits = program.output_bits();
   require(bits >= kSmallestPrecision || bits == 0, ErrorKind::bad_argument,
           "compile: the result would keep ", bits, " bits of precision, fewer than ",
           kSmallestPrecision,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "ckks/encoder.h"
@@ -75,8 +76,10 @@ class Executor {
     std::vector<double> done(size_t(count) + 1, 0.0);
     for (i64 k = 0; k < count; ++k) done[size_t(k) + 1] = done[size_t(k)] + cost_of(p_, k).seconds;
     values_.resize(size_t(count));
+    read_ahead(0);
     for (now_ = 0; now_ < count; ++now_) {
       const Instruction& i = p_.instructions[size_t(now_)];
+      read_ahead(now_ + 1);
       values_[size_t(now_)] =
           i.op == Opcode::input ? ckks::drop_to_level(context_, input, i.level) : step(i);
       for (i32 v : {i.a, i.b})
@@ -90,6 +93,18 @@ class Executor {
 
  private:
   const Ciphertext& at(i32 v) const { return values_[size_t(v)]; }
+
+  /// Has the keys of an instruction read from a mapped file while the one before it runs.
+  void read_ahead(i64 index) {
+    if (index >= std::ssize(p_.instructions)) return;
+    const Instruction& i = p_.instructions[size_t(index)];
+    std::vector<i64> rotations;
+    if (i.op == Opcode::fold) rotations = {i.steps};
+    if (i.op == Opcode::linear) rotations = p_.maps[size_t(i.table)].plan(p_.slots()).rotations;
+    for (i64 steps : rotations)
+      if (asked_.insert(steps).second) keys_.will_need(context_, steps);
+  }
+
   /// The operand itself when nothing reads it later, else a copy.
   Ciphertext take(i32 v) {
     return last_[size_t(v)] == now_ ? std::move(values_[size_t(v)]) : at(v).clone();
@@ -149,6 +164,7 @@ class Executor {
   const ExecuteOptions& options_;
   std::vector<i32> last_;
   std::vector<Ciphertext> values_;
+  std::set<i64> asked_;  // rotations whose keys were asked for ahead
   i64 now_ = 0;
 };
 

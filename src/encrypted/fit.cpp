@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "encrypted/join_inputs.h"
 #include "encrypted/lower.h"
 #include "encrypted/merge.h"
 #include "encrypted/pack_branches.h"
@@ -61,7 +62,7 @@ Fitted fit(const Graph& fused, i64 slots, bool pay_for_affine) {
     fitted.stages = lower(fused);
     merge(fitted.stages, {client_selects, slots});
     fitted.members = pack_branches(fitted.stages, slots);
-    if (input_count(fitted.stages) == 1) break;
+    if (join_inputs(fitted.stages, slots)) break;
   }
   SINTER_ASSERT(input_count(fitted.stages) == 1);
   if (!pay_for_affine) refuse_affine(fitted.stages);

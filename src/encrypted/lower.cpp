@@ -150,6 +150,7 @@ constexpr Row kRows[] = {
     {Op::GlobalAveragePool, detail::lower_global_average_pool},
     {Op::ReduceMean, detail::lower_reduce},
     {Op::ReduceSum, detail::lower_reduce},
+    {Op::ReduceSumSquare, detail::lower_reduce},
     {Op::BatchNormalization, detail::lower_channel_affine},
     {Op::ChannelAffine, detail::lower_channel_affine},
     {Op::ChannelQuadratic, detail::lower_channel_quadratic},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Averages and sums: every output is a weighted sum of inputs.
+// Averages and sums: every output is a weighted sum of inputs, or of their squares.
 #include "encrypted/detail/lowering.h"
 #include "graph/evaluate.h"
 #include "graph/ops/window.h"
@@ -7,10 +7,11 @@
 namespace sinter::encrypted::detail {
 namespace {
 
-void finish(Lowering& l, NodeId id, const Geometry& geometry, SparseMatrix m) {
+/// The result is m times the value of stage `x`.
+void finish(Lowering& l, NodeId id, i32 x, const Geometry& geometry, SparseMatrix m) {
   const Node& node = l.graph().node(id);
   Stage stage = l.linear(id, geometry);
-  stage.terms.push_back({l.stage(node.inputs[0]), share(std::move(m))});
+  stage.terms.push_back({x, share(std::move(m))});
   l.bind(node.outputs[0], l.emit(std::move(stage)));
 }
 
@@ -51,8 +52,8 @@ void lower_average_pool(Lowering& l, NodeId id) {
         m.add(c * out_pixels + o, c * in_pixels + pixel,
               share_of_ones.as_double(o) / double(inside.size()));
   }
-  finish(l, id, strided_geometry(l.geometry(node.inputs[0]), y, w.strides[1], w.strides[2]),
-         m.build());
+  finish(l, id, l.stage(node.inputs[0]),
+         strided_geometry(l.geometry(node.inputs[0]), y, w.strides[1], w.strides[2]), m.build());
 }
 
 void lower_global_average_pool(Lowering& l, NodeId id) {
@@ -62,7 +63,7 @@ void lower_global_average_pool(Lowering& l, NodeId id) {
   SparseBuilder m(channels, channels * pixels);
   for (i64 c = 0; c < channels; ++c)
     for (i64 i = 0; i < pixels; ++i) m.add(c, c * pixels + i, 1.0 / double(pixels));
-  finish(l, id, dense_geometry({1, element_count(y)}), m.build());
+  finish(l, id, l.stage(node.inputs[0]), dense_geometry({1, element_count(y)}), m.build());
 }
 
 void lower_reduce(Lowering& l, NodeId id) {
@@ -83,7 +84,10 @@ void lower_reduce(Lowering& l, NodeId id) {
       node.op == Op::ReduceMean ? double(element_count(kept)) / double(element_count(x)) : 1.0;
   SparseBuilder m(element_count(kept), element_count(x));
   for (size_t i = 0; i < target.size(); ++i) m.add(target[i], i64(i), weight);
-  finish(l, id, dense_geometry(l.dims(node.outputs[0])), m.build());
+  i32 value = l.stage(node.inputs[0]);
+  if (node.op == Op::ReduceSumSquare)
+    value = l.emit(l.product(id, l.geometry(node.inputs[0]), value, value));
+  finish(l, id, value, dense_geometry(l.dims(node.outputs[0])), m.build());
 }
 
 }  // namespace sinter::encrypted::detail

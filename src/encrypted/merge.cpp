@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "encrypted/detail/lowering.h"
+#include "encrypted/detail/merge_back.h"
 
 namespace sinter::encrypted {
 namespace {
@@ -14,8 +15,24 @@ constexpr double kMaxProductWork = 4e9;  ///< multiplications in one sparse prod
 constexpr double kMaxShift = 512;  ///< beyond it a shift in front of a product costs precision
 constexpr double kSmallPost = 16;  ///< a constant this small may stay inside a square's result
 
+/// Of a matrix of so many entries; a matrix of equal rows is one row and folds.
+double diagonals(i64 nonzeros, i64 rows, i64 cols) {
+  return double(nonzeros) / double(std::max<i64>(1, std::max(rows, cols)));
+}
 double diagonals(const SparseMatrix& m) {
-  return double(m.nonzeros()) / double(std::max<i64>(1, std::max(m.rows, m.cols)));
+  return has_equal_rows(m) ? 1 : diagonals(m.nonzeros(), m.rows, m.cols);
+}
+
+/// Every row belongs to one term: the terms are parallel branches, which will lie side by side.
+bool has_disjoint_terms(const Stage& stage) {
+  std::vector<bool> taken(size_t(stage.size()), false);
+  for (const Term& term : stage.terms)
+    for (i64 r = 0; r < term.matrix->rows; ++r) {
+      if (term.matrix->row_start[size_t(r)] == term.matrix->row_start[size_t(r) + 1]) continue;
+      if (taken[size_t(r)]) return false;
+      taken[size_t(r)] = true;
+    }
+  return true;
 }
 
 double weight_of(const Stage& stage) {
@@ -57,7 +74,8 @@ class Merger {
 
   void run() {
     for (bool changed = true; changed;) {
-      changed = select() || compose() || absorb();
+      changed = select() || compose() || detail::absorb_backwards(g_) || absorb() ||
+                detail::spread_before_square(g_);
       drop_dead(g_);
     }
     fold_shifts();
@@ -115,14 +133,20 @@ class Merger {
     if (is_diagonal(*outer.matrix)) return true;
     const SparseMatrix& a = *outer.matrix;
     double separate = diagonals(a) + kLevelInDiagonals, together = 0;
+    i64 nonzeros = 0, cols = 0;
     for (const Term& term : inner.terms) {
       const SparseMatrix& b = *term.matrix;
       double work = 0;
       for (i32 c : a.col) work += double(b.row_start[size_t(c) + 1] - b.row_start[size_t(c)]);
       if (work > kMaxProductWork) return false;
+      const SparseMatrix product = multiply(a, b);
       separate += diagonals(b);
-      together += diagonals(multiply(a, b));
+      together += diagonals(product);
+      nonzeros += product.nonzeros();
+      cols += product.cols;
     }
+    if (inner.terms.size() > 1 && has_disjoint_terms(inner))
+      together = diagonals(nonzeros, a.rows, cols);
     return together <= separate;
   }
 
@@ -200,19 +224,7 @@ class Merger {
     behind.terms.push_back({k, detail::share(diagonal(factor))});
     product.post.clear();
     stage(k) = std::move(product);
-    insert_behind(k, std::move(behind));
-  }
-
-  /// Puts `behind` after stage k; everything that read k reads it instead.
-  void insert_behind(i32 k, Stage behind) {
-    const auto moved = [k](i32 v) { return v >= k ? v + 1 : v; };
-    for (size_t i = size_t(k) + 1; i < g_.stages.size(); ++i) {
-      Stage& s = g_.stages[i];
-      for (Term& term : s.terms) term.value = moved(term.value);
-      if (s.kind == StageKind::product) s.x = moved(s.x), s.y = moved(s.y);
-    }
-    g_.output = moved(g_.output);
-    g_.stages.insert(g_.stages.begin() + k + 1, std::move(behind));
+    insert_behind(g_, k, std::move(behind));
   }
 
   /// The value v becomes v + s; every reader takes s back.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fewer stages, the same function. Four rewrites, run until none applies:
+// Fewer stages, the same function. Six rewrites, run until none applies:
 //
 //   select   a linear stage that only picks elements of the network's input becomes an input of its
 //            own: the client arranges its data, for nothing
@@ -11,12 +11,16 @@
 //            a product as a shift e ./ d and a factor d of the product's result, which moves on in
 //            turn. So the coefficients of a factored activation reach the next matrices, identity
 //            shortcuts included, and cost no level
+//   back, spread   the same against the direction of the data (detail/merge_back.h)
 //   shift    v + s in front of a product moves into the stage that makes v and is taken back in v's
 //            other readers
 //
 // When composing is worth it: a level saved is weighed as kLevelInDiagonals diagonals,
 //   diagonals(A B) <= diagonals(A) + diagonals(B) + kLevelInDiagonals,
-//   diagonals(M) ~ nonzeros(M) / max(rows, columns).
+//   diagonals(M) ~ nonzeros(M) / max(rows, columns),   1 for a matrix of equal rows,
+//
+// where the terms of B count as one matrix when they are parallel branches (Concat), which
+// pack_branches will lay side by side.
 // A linear value with several readers is never computed twice.
 #pragma once
 #include "encrypted/stage.h"

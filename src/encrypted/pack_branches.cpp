@@ -33,7 +33,8 @@ class Packer {
     do {
       refine();
       form_classes();
-    } while (dissolve_misaligned() || split_large());
+    } while (dissolve_misaligned());
+    cut();
     i64 largest = 1;
     for (const auto& members : classes_) largest = std::max(largest, i64(members.size()));
     if (largest > 1) rewrite();
@@ -135,33 +136,45 @@ class Packer {
     return false;
   }
 
-  /// Classes too large for one ciphertext are cut; all classes of one size are cut alike.
-  bool split_large() {
-    std::map<i64, i64> fitting;  // class size -> members that fit
-    for (const auto& members : classes_) {
-      const i64 m = std::ssize(members);
-      if (m == 1) continue;
-      i64 fit = m;
-      Geometry g = stage(members[0]).geometry;
-      for (; fit > 1; --fit) {
-        g.members = fit;
-        if (footprint(g, true) <= slots_) break;
-      }
-      const auto [it, fresh] = fitting.emplace(m, fit);
-      if (!fresh) it->second = std::min(it->second, fit);
+  /// How many members of a class share a ciphertext: all, or a power of two (members are padded to
+  /// one), so that small groups lie inside the large ones that they meet in.
+  i64 group_size(const std::vector<i32>& members) const {
+    i64 fit = std::ssize(members);
+    Geometry g = stage(members[0]).geometry;
+    for (; fit > 1; --fit) {
+      g.members = fit;
+      if (footprint(g, true) <= slots_) break;
     }
-    bool split = false;
-    for (const auto& members : classes_) {
-      const i64 m = std::ssize(members);
-      if (m == 1 || fitting[m] == m) continue;
-      for (i64 i = 0; i < m; i += fitting[m]) {
-        const i64 seed = fresh_seed();
-        for (i64 j = i; j < std::min(m, i + fitting[m]); ++j)
-          seed_[size_t(members[size_t(j)])] = seed;
+    return fit;
+  }
+
+  /// Classes too large for one ciphertext are cut by lanes. Classes that a product joins are cut
+  /// alike; linear stages read from as many groups as hold their operands, so branches that outgrow
+  /// one ciphertext at first meet again where strides have made them small enough.
+  void cut() {
+    std::vector<i64> size;
+    for (const auto& members : classes_) size.push_back(group_size(members));
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (i64 k = 0; k < count_; ++k) {
+        if (stage(i32(k)).kind != StageKind::product) continue;
+        i64& own = size[size_t(place_[size_t(k)].cls)];
+        for (i32 v : {stage(i32(k)).x, stage(i32(k)).y}) {
+          i64& other = size[size_t(place_[size_t(v)].cls)];
+          changed = changed || own != other;
+          own = other = std::min(own, other);
+        }
       }
-      split = true;
     }
-    return split;
+    std::vector<std::vector<i32>> groups;
+    for (size_t c = 0; c < classes_.size(); ++c)
+      for (size_t i = 0; i < classes_[c].size(); ++i) {
+        const i64 lane = i64(i) % size[c];
+        if (lane == 0) groups.emplace_back();
+        groups.back().push_back(classes_[c][i]);
+        place_[size_t(classes_[c][i])] = {std::ssize(groups) - 1, lane};
+      }
+    classes_ = std::move(groups);
   }
 
   void rewrite() {

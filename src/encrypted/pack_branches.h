@@ -6,7 +6,8 @@
 // Which stages belong together is found by colour refinement: a stage's colour is its kind and
 // geometry, then again and again the colours of what it reads and of what reads it, until nothing
 // splits. Stages of one colour stand at the same height, so none reads another. A class of products
-// is kept only when its members read the members of the operand classes one to one.
+// is kept only when its members read the members of the operand classes one to one. A class of more
+// members than fit one ciphertext is cut into groups, each class by its own size.
 #pragma once
 #include "encrypted/stage.h"
 

@@ -2,6 +2,10 @@
 #include "encrypted/program.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "ckks/noise.h"
 
 namespace sinter::encrypted {
 
@@ -29,6 +33,23 @@ std::vector<i32> last_uses(const EncryptedProgram& program) {
       if (v >= 0) last[size_t(v)] = i32(k);
   }
   return last;
+}
+
+double EncryptedProgram::output_error() const {
+  const auto found = metadata.find(kOutputError);
+  if (found == metadata.end()) return 0;
+  double value = 0;
+  const char* end = found->second.data() + found->second.size();
+  const auto [rest, error] = std::from_chars(found->second.data(), end, value);
+  require(error == std::errc() && rest == end && std::isfinite(value) && value > 0,
+          ErrorKind::bad_input, "program: metadata ", kOutputError,
+          ": expected a positive number, found \"", found->second, "\"");
+  return value;
+}
+
+double EncryptedProgram::output_bits() const {
+  const double range = layers.empty() ? 0 : layers.back().range, error = output_error();
+  return range > 0 && error > 0 ? ckks::precision_estimate({range, error}) : 0;
 }
 
 }  // namespace sinter::encrypted

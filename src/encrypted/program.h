@@ -119,7 +119,17 @@ struct EncryptedProgram {
   int input_level() const { return instructions.front().level; }
   double input_scale() const { return instructions.front().scale; }
   int output_level() const { return instructions.back().level; }
+  /// Predicted standard deviation of the scheme's noise in an element of the result, from the
+  /// metadata; 0 in programs compiled before it was recorded. throws Error(bad_input) when it is
+  /// no positive number
+  double output_error() const;
+  /// Bits of the largest result of the calibration data (margin not applied) above output_error,
+  /// ckks::precision_estimate; 0 when either is not known.
+  double output_bits() const;
 };
+
+/// The key of output_error in the metadata.
+inline constexpr const char* kOutputError = "output.error";
 
 /// last_use[k] = the last instruction that reads value k (its own number when none does).
 std::vector<i32> last_uses(const EncryptedProgram& program);

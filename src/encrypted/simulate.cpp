@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "encrypted/simulate.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/random.h"
+#include "ckks/noise.h"
 
 namespace sinter::encrypted {
 namespace {
@@ -33,11 +35,12 @@ class Simulator {
  private:
   const Slots& at(i32 v) const { return values_[size_t(v)]; }
 
-  Slots step(const Instruction& i) const {
+  Slots step(const Instruction& i) {
     Slots y = at(i.a);
     switch (i.op) {
       case Opcode::linear:
-        return linear(p_.maps[size_t(i.table)], at(i.a));
+        return options_.noise_seed == 0 ? linear(p_.maps[size_t(i.table)], at(i.a))
+                                        : noisy_linear(i);
       case Opcode::fold:
         for (i64 s = 0; s < n_; ++s) y[size_t(s)] += at(i.a)[size_t((s + i.steps) % n_)];
         return y;
@@ -73,25 +76,79 @@ class Simulator {
     return y;
   }
 
-  /// Standard deviation in a slot of what the scheme rounds (docs/encrypted.md, "Noise").
-  void add_noise(const Instruction& i, Slots& slots) {
-    if (options_.noise_seed == 0) return;
-    const double n = double(p_.params.n()), rounding = n / std::sqrt(18.0);
-    double deviation = 0;
-    if (i.op == Opcode::input) deviation = 3.2 * std::sqrt(n);
-    if (i.op == Opcode::rescale || i.op == Opcode::fold || i.op == Opcode::linear ||
-        i.op == Opcode::square || i.op == Opcode::multiply)
-      deviation = rounding;
-    double weight = 0;
-    if (i.op == Opcode::linear) {  // every encoded diagonal is rounded: sqrt(N/12) / plain_scale
-      for (double v : at(i.a)) weight += v * v;
-      const double diagonals = double(p_.maps[size_t(i.table)].indices.size());
-      weight = std::sqrt(weight / double(n_) * diagonals * n / 12) / i.plain_scale;
+  /// The same through the rotations of the plan: every baby but 0 is a key switch whose error is
+  /// drawn once and goes through all diagonals that read this baby.
+  Slots noisy_linear(const Instruction& i) {
+    const LinearMap& map = p_.maps[size_t(i.table)];
+    const ckks::LinearPlan plan = map.plan(n_);
+    std::vector<Slots> babies;
+    for (i64 steps : plan.babies) {
+      Slots& x = babies.emplace_back(at(i.a));
+      std::rotate(x.begin(), x.begin() + steps, x.end());
+      if (steps != 0)
+        add_deviates(x, key_switch_error(i.level, p_.instructions[size_t(i.a)].scale));
     }
-    if (i.op == Opcode::add_vector) deviation = std::sqrt(n / 12);
+    Slots y(size_t(n_), 0.0);
+    for (const ckks::LinearPlan::Giant& giant : plan.giants)
+      for (const ckks::LinearPlan::Term& term : giant.terms) {
+        const auto row = std::lower_bound(map.indices.begin(), map.indices.end(), term.index);
+        const Slots& x = babies[size_t(term.baby)];
+        for (const Run& run : map.rows[size_t(row - map.indices.begin())].runs)
+          for (i64 copy = 0; copy < n_; copy += map.period())
+            for (i64 s = copy + run.start; s < copy + run.start + run.length; ++s)
+              y[size_t(s)] += run.value * x[size_t((s + giant.steps) % n_)];
+      }
+    const double giants = std::sqrt(double(plan.giant_count()));
+    add_deviates(y, giants == 0 ? 0 : giants * key_switch_error(i.level, i.scale));
+    add_encoding_errors(map, i.plain_scale, at(i.a), y);
+    return y;
+  }
+
+  /// Of the rounded diagonals: their errors meet the values that they multiply.
+  void add_encoding_errors(const LinearMap& map, double plain_scale, const Slots& x, Slots& y) {
+    Slots squares(size_t(n_), 0.0);
+    for (i64 d : map.indices)
+      for (i64 s = 0; s < n_; ++s) {
+        const double v = x[size_t((s + d) & (n_ - 1))];
+        squares[size_t(s)] += v * v;
+      }
+    const double error = encoding_error(plain_scale);
+    for (size_t s = 0; s < y.size(); ++s) y[s] += error * std::sqrt(squares[s]) * rng_.normal();
+  }
+
+  double encoding_error(double scale) const {
+    return std::sqrt(double(p_.params.n()) / 12) / scale;
+  }
+  double key_switch_error(int level, double scale) const {
+    return ckks::estimate_key_switch(p_.params, level, scale, {}).error;
+  }
+
+  /// Standard deviation in a slot of what the instruction itself adds (ckks/noise.h); a linear map
+  /// adds its own as it goes.
+  double own_error(const Instruction& i) const {
+    switch (i.op) {
+      case Opcode::input:
+        return ckks::estimate_fresh(p_.params, 0, i.scale).error;
+      case Opcode::rescale:
+        return ckks::estimate_rescale(p_.params, i.scale, {}).error;
+      case Opcode::fold:
+      case Opcode::square:
+      case Opcode::multiply:
+        return key_switch_error(i.level, i.scale);
+      case Opcode::add_vector:
+        return encoding_error(i.scale);
+      default:
+        return 0;
+    }
+  }
+
+  void add_noise(const Instruction& i, Slots& slots) {
+    if (options_.noise_seed != 0) add_deviates(slots, own_error(i));
+  }
+
+  void add_deviates(Slots& slots, double deviation) {
     if (deviation == 0) return;
-    const double sigma = std::hypot(deviation / i.scale, weight);
-    for (double& v : slots) v += sigma * rng_.normal();
+    for (double& v : slots) v += deviation * rng_.normal();
   }
 
   const EncryptedProgram& p_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a program on doubles, slot by slot, exactly as the ciphertexts would be moved: the plan's
-// oracle, in milliseconds. With `noise` it adds the rounding that the scheme adds.
+// oracle, in milliseconds. With a noise seed it adds the errors that the scheme adds.
 #pragma once
 #include <functional>
 #include <span>
@@ -11,8 +11,9 @@
 namespace sinter::encrypted {
 
 struct SimulateOptions {
-  /// Adds to every rescale, key switch and encoding a normal deviate of the standard deviation that
-  /// docs/encrypted.md states, from a generator with this seed; 0 adds nothing.
+  /// Adds to every encryption, rescale, key switch (those of a linear map one by one) and encoding
+  /// normal deviates of the standard deviation that ckks/noise.h states, from a generator with this
+  /// seed; 0 adds nothing.
   u64 noise_seed = 0;
   /// Called with every instruction's result.
   std::function<void(i64 instruction, std::span<const double> slots)> observe;

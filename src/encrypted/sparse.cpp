@@ -130,6 +130,17 @@ bool is_selection(const SparseMatrix& m) {
          std::all_of(m.value.begin(), m.value.end(), [](double v) { return v == 1; });
 }
 
+bool has_equal_rows(const SparseMatrix& m) {
+  if (m.rows < 2 || m.nonzeros() % m.rows != 0) return false;
+  const i64 width = m.nonzeros() / m.rows;
+  for (i64 i = 0; i < m.nonzeros(); ++i)
+    if (m.row_start[size_t(i / width)] != i / width * width ||
+        m.col[size_t(i)] != m.col[size_t(i % width)] ||
+        m.value[size_t(i)] != m.value[size_t(i % width)])
+      return false;
+  return true;
+}
+
 bool is_identity(const SparseMatrix& m) {
   return m.nonzeros() == m.rows && is_diagonal(m) && is_selection(m);
 }

@@ -56,6 +56,8 @@ bool is_diagonal(const SparseMatrix& m);
 bool is_monomial(const SparseMatrix& m);
 /// Monomial with every entry 1.
 bool is_selection(const SparseMatrix& m);
+/// More than one row, all equal.
+bool has_equal_rows(const SparseMatrix& m);
 /// The identity matrix.
 bool is_identity(const SparseMatrix& m);
 

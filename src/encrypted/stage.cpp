@@ -54,6 +54,17 @@ void drop_dead(StageGraph& graph) {
   graph.output = number[size_t(graph.output)];
 }
 
+void insert_behind(StageGraph& graph, i32 k, Stage behind) {
+  const auto moved = [k](i32 v) { return v >= k ? v + 1 : v; };
+  for (size_t i = size_t(k) + 1; i < graph.stages.size(); ++i) {
+    Stage& s = graph.stages[i];
+    for (Term& term : s.terms) term.value = moved(term.value);
+    if (s.kind == StageKind::product) s.x = moved(s.x), s.y = moved(s.y);
+  }
+  graph.output = moved(graph.output);
+  graph.stages.insert(graph.stages.begin() + k + 1, std::move(behind));
+}
+
 void verify(const StageGraph& graph) {
   const auto fits = [](const std::vector<double>& v, i64 size) {
     return v.empty() || std::ssize(v) == size;

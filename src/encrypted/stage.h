@@ -74,6 +74,8 @@ std::vector<i32> operands(const Stage& stage);
 std::vector<std::vector<i32>> readers_of(const StageGraph& graph);
 /// Removes stages that the output does not need and renumbers.
 void drop_dead(StageGraph& graph);
+/// Puts `behind`, which reads stage k, after it; everything else that read k reads `behind`.
+void insert_behind(StageGraph& graph, i32 k, Stage behind);
 /// throws Error(internal) when an order, size or reference is wrong
 void verify(const StageGraph& graph);
 

@@ -3,6 +3,7 @@
 #include "encrypted/execute.h"
 
 #include <cmath>
+#include <complex>
 
 #include "ckks/encoder.h"
 #include "ckks/precision.h"
@@ -84,6 +85,46 @@ TEST(Execute, products_of_two_values_and_two_level_activations_agree_with_the_si
                    b.graph.add_constant(Tensor::of<float>({2, 1, 1}, {0.5f, 0.5f})),
                    b.graph.add_constant(Tensor::of<float>({2, 1, 1}, {0.1f, 0.1f}))});
   expect_close(b.finish(b.gemm(b.flatten(v), 3)), 11, 304, 20);
+}
+
+/// The error of the elements, in deviations that the program predicts.
+double relative_error(const Graph& g, u64 seed, const CompileOptions& options) {
+  const std::vector<Tensor> inputs = inputs_for(g, seed, 2);
+  const Compiled compiled = compile(g, inputs, options);
+  Session s(compiled.program);
+  const EncryptedProgram& p = *s.program;
+  const ckks::EvaluationKeys keys = s.keys(p.keys);
+  double square = 0;
+  i64 count = 0;
+  for (const Tensor& input : inputs) {
+    const std::vector<double> expected = simulate(p, pack_input(p, input));
+    const ckks::Plaintext plain =
+        ckks::decrypt(*s.context, s.secret, execute(p, *s.context, keys, s.encrypt(input), s.pool));
+    const std::vector<double> found = ckks::decode(*s.context, plain);
+    double imaginary = 0;
+    for (const std::complex<double>& v : ckks::decode_complex(*s.context, plain))
+      imaginary += v.imag() * v.imag();
+    // `decrypt --publish` refuses above 1.5.
+    EXPECT_LT(std::sqrt(imaginary / double(p.slots())), 1.25 * p.output_error());
+    for (i32 e : p.output_slots)
+      for (i64 at = e; at < p.slots(); at += p.instructions.back().period, ++count)
+        square += std::pow(found[size_t(at)] - expected[size_t(at)], 2);
+  }
+  return std::sqrt(square / double(count)) / p.output_error();
+}
+
+TEST(Execute, the_predicted_error_is_the_error_even_when_key_switching_is_noisy) {
+  NetBuilder b(311, {1, 1, 8, 8});
+  ValueId v = b.conv(b.quadratic(b.conv(b.at, 4, 3, 1, 1)), 4, 3, 1, 1);
+  const Graph g = b.finish(b.gemm(b.flatten(b.quadratic(v)), 5));
+  // The last: P is no larger than the first digit, key switching is most of the noise.
+  for (const std::vector<int>& log_p : {std::vector<int>{48, 48, 48}, {48, 48}, {48}}) {
+    CompileOptions options = test_options(11);
+    options.scheme.log_p = log_p;
+    const double error = relative_error(g, 311, options);
+    EXPECT_LT(error, 1.25) << log_p.size() << " special primes of " << log_p[0] << " bits";
+    EXPECT_GT(error, 0.5) << log_p.size() << " special primes of " << log_p[0] << " bits";
+  }
 }
 
 TEST(Execute, results_do_not_depend_on_threads_or_on_the_cache) {

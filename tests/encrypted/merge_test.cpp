@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "encrypted/join_inputs.h"
+#include "encrypted/layout.h"
 #include "encrypted/levels.h"
 #include "encrypted/lower.h"
 #include "encrypted/pack_branches.h"
@@ -131,6 +133,22 @@ TEST(PackBranches, branches_of_one_structure_share_everything) {
   }
 }
 
+TEST(PackBranches, branches_that_outgrow_a_ciphertext_are_cut_into_groups_of_any_size) {
+  for (i64 branches : {3, 5, 7}) {
+    NetBuilder b(u64(425 + branches), {1, 2, 8, 8});
+    ValueId sum;
+    for (i64 k = 0; k < branches; ++k) {
+      const ValueId v = b.block(b.conv(b.at, 4, 3, 1, 1), 6, 2);
+      const ValueId y = b.gemm(b.flatten(b.quadratic(v)), 4);
+      sum = sum.valid() ? b.graph.add(Op::Add, {sum, y}) : y;
+    }
+    i64 members = 0;  // 256 slots a branch, 128 behind the stride
+    const StageGraph graph = merged(b.finish(sum), 512, u64(425 + branches), &members);
+    EXPECT_EQ(members, std::min<i64>(branches, 4));
+    for (const Stage& s : graph.stages) EXPECT_LE(footprint(s.geometry, true), 512) << s.name;
+  }
+}
+
 TEST(PackBranches, branches_of_other_structure_stay_apart) {
   NetBuilder b(430, {1, 2, 6, 6});
   const ValueId one = b.gemm(b.flatten(b.quadratic(b.conv(b.at, 3, 3, 1, 1))), 4);
@@ -150,10 +168,71 @@ TEST(PackBranches, branches_multiplied_with_each_other_stay_apart) {
   EXPECT_EQ(members, 1);
 }
 
+// 256 slots a branch at first, 128 behind the stride: two ciphertexts, then one.
 TEST(PackBranches, as_many_as_fit_are_packed) {
   i64 members = 0;
-  merged(patch_net(432, 16, 4, 3), 512, 432, &members);  // 256 slots a branch
-  EXPECT_EQ(members, 2);
+  StageGraph graph = merged(patch_net(432, 16, 4, 3), 512, 432, &members);
+  EXPECT_EQ(members, 4);
+  EXPECT_EQ(count(graph, StageKind::input), 1);
+  i64 pairs = 0, fours = 0;
+  for (const Stage& s : graph.stages) {
+    EXPECT_LE(footprint(s.geometry, true), 512) << s.name;
+    pairs += s.kind == StageKind::product && s.geometry.members == 2;
+    fours += s.kind == StageKind::product && s.geometry.members == 4;
+  }
+  EXPECT_EQ(pairs, 2 * 3);
+  EXPECT_EQ(fours, 2);
+}
+
+TEST(JoinInputs, parts_that_branches_of_other_structure_read_come_in_one_ciphertext) {
+  NetBuilder b(433, {1, 2, 8, 16});
+  const auto branch = [&](ValueId v) { return b.quadratic(b.conv(v, 3, 3, 1, 1)); };
+  const ValueId one = branch(b.slice(b.at, 0, 0, 8)), two = branch(branch(b.slice(b.at, 0, 8, 8)));
+  const ValueId sum = b.graph.add(Op::Add, {b.gemm(b.flatten(one), 4), b.gemm(b.flatten(two), 4)});
+  StageGraph graph = merged(b.finish(sum), 512, 433);
+  const std::vector<double> x = random_input(graph, 433), expected = output_of(graph, x);
+  EXPECT_EQ(count(graph, StageKind::input), 2);
+  EXPECT_FALSE(join_inputs(graph, 128));
+  EXPECT_EQ(count(graph, StageKind::input), 2);
+  EXPECT_TRUE(join_inputs(graph, 256));
+  EXPECT_EQ(count(graph, StageKind::input), 1);
+  EXPECT_EQ(graph.stages[0].geometry.members, 2);
+  expect_same(output_of(graph, x), expected);
+}
+
+/// x (a y^2 + b y + c), y = |x|^2, behind a Gemm.
+Graph normalising_net(u64 seed, float a) {
+  NetBuilder b(seed, {1, 2, 4, 4});
+  const ValueId x = b.gemm(b.flatten(b.quadratic(b.conv(b.at, 3, 3, 1, 1))), 8);
+  const ValueId axes = b.graph.add_constant(Tensor::of<i64>({1}, std::vector<i64>{1}));
+  const ValueId y = b.graph.add(Op::ReduceSumSquare, {x, axes}, {{"keepdims", i64(1)}});
+  const auto scalar = [&](float v) { return b.graph.add_constant(filled({1}, v)); };
+  const ValueId factor =
+      b.graph.add(Op::ChannelQuadratic, {y, scalar(a), scalar(-0.6f), scalar(1.2f)});
+  return b.finish(b.graph.add(Op::Mul, {x, factor}));
+}
+
+TEST(Merge, a_normalisation_by_a_quadratic_takes_four_levels) {
+  const StageGraph graph = merged(normalising_net(450, 0.05f), 1024, 450);
+  EXPECT_EQ(plan_levels(graph).depth, 3 + 4);
+}
+
+TEST(Merge, a_factor_below_zero_does_not_go_back) {
+  const StageGraph graph = merged(normalising_net(451, -0.05f), 1024, 451);
+  EXPECT_EQ(plan_levels(graph).depth, 3 + 5);
+}
+
+TEST(Merge, parallel_pools_and_the_gemm_behind_their_concat_become_one_matrix) {
+  NetBuilder b(452, {1, 1, 16, 16});
+  std::vector<ValueId> parts;
+  for (i64 patch = 0; patch < 4; ++patch) {
+    const ValueId v = b.slice(b.at, patch / 2 * 8, patch % 2 * 8, 8);
+    const ValueId h = b.quadratic(b.conv(v, 8, 3, 1, 1));
+    parts.push_back(b.flatten(b.average_pool(h, 4, 4)));
+  }
+  const ValueId all = b.graph.add(Op::Concat, parts, {{"axis", i64(1)}});
+  const StageGraph graph = merged(b.finish(b.gemm(all, 32)), 4096, 452);
+  EXPECT_EQ(plan_levels(graph).depth, 3);
 }
 
 TEST(Levels, every_value_stands_above_its_readers) {
