@@ -51,6 +51,7 @@ SINTER_TARGET_AVX2 void row_avx2(const float* x, Row k, i64 n, float* y) {
 template <Form form>
 RowKernel row_kernel(Isa isa) {
   switch (isa) {
+    case Isa::avx512ifma:
     case Isa::avx2:
       return row_avx2<form>;
     case Isa::scalar:

@@ -115,6 +115,7 @@ constexpr MicroKernel kAvx2[kFilters][kVectors] = {
 
 MicroKernel micro_kernel(Isa isa, i64 filters, i64 vectors) {
   switch (isa) {
+    case Isa::avx512ifma:
     case Isa::avx2:
       return kAvx2[filters - 1][vectors - 1];
     case Isa::scalar:

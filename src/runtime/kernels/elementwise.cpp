@@ -77,7 +77,7 @@ SINTER_TARGET_AVX2 void unary_avx2(const float* x, i64 n, float p, float q, floa
 template <UnaryOp op>
 UnaryKernel unary_kernel(Isa isa) {
   if constexpr (op < UnaryOp::exp)
-    if (isa == Isa::avx2) return unary_avx2<op>;
+    if (isa >= Isa::avx2) return unary_avx2<op>;
   return unary_scalar<op>;
 }
 
@@ -119,7 +119,7 @@ SINTER_TARGET_AVX2 void binary_avx2(const float* a, const float* b, i64 n, float
 template <BinaryOp op, int kA, int kB>
 BinaryKernel binary_kernel_for(Isa isa) {
   if constexpr (op != BinaryOp::pow)
-    if (isa == Isa::avx2) return binary_avx2<op, kA, kB>;
+    if (isa >= Isa::avx2) return binary_avx2<op, kA, kB>;
   return binary_scalar<op, kA, kB>;
 }
 

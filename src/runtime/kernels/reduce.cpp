@@ -115,6 +115,7 @@ PreparedKernel prepare_by_input(const KernelSite& site, bool mean) {
 
 float sum_f32(Isa isa, const float* x, i64 n) {
   switch (isa) {
+    case Isa::avx512ifma:
     case Isa::avx2:
       return sum_avx2(x, n);
     case Isa::scalar:
