@@ -46,7 +46,8 @@ constexpr Hint kHints[] = {
     {"encrypt", ErrorKind::bad_argument,
      "use the key that `sinter keygen` made for this program, and an input of its shape"},
     {"infer", ErrorKind::bad_argument,
-     "make keys and ciphertexts with the very program that infers: keygen, encrypt, infer"},
+     "keys and ciphertexts must be made with this very program; `sinter infer --help` has an "
+     "example"},
     {"decrypt", ErrorKind::bad_argument,
      "use the program and the client key that the ciphertext was made with"},
     {"", ErrorKind::bad_argument, "`sinter COMMAND --help` shows the options and an example"},

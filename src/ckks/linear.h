@@ -29,8 +29,8 @@ namespace sinter::ckks {
 
 /// Relative costs that decide the number of baby steps, in units of one rotation of a sum. Products
 /// are the same for every plan. Measured with 512 diagonals, 11 + 3 primes (4 digits) and 16, 32
-/// and 64 babies: 2.1 ms and 10.5 ms at N = 2^15, about 4 and 24 ms at N = 2^16, so a fifth to a
-/// sixth; a baby is the reading of one key, hence memory: 29 and 59 MB. `key` is what a key costs
+/// and 64 babies: 2.1 ms and 10.5 ms at N = 2^15 (a profile at N = 2^16 puts it at a sixth), so a
+/// fifth; a baby is the reading of one key, hence memory: 29 and 59 MB. `key` is what a key costs
 /// beyond that: the time to make and load it, spread over the uses, and the memory it holds.
 struct LinearCosts {
   double baby = 0.2;            ///< one more hoisted rotation
