@@ -18,4 +18,13 @@ class Timer {
 /// Largest resident set of this process so far, in bytes.
 i64 peak_memory_bytes();
 
+/// Memory of the machine, or of the control group that this process is in.
+i64 machine_memory_bytes();
+
+/// What is resident now: memory of its own, and pages of mapped files and shared memory.
+struct ResidentMemory {
+  i64 anonymous_bytes = 0, file_bytes = 0;
+};
+ResidentMemory resident_memory();
+
 }  // namespace sinter

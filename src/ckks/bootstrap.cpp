@@ -87,17 +87,7 @@ double Bootstrapper::log2_failure() const {
 }
 
 KeyManifest Bootstrapper::manifest() const {
-  const i64 all = plan_->context->slots(), slots = plan_->options.slots;
-  KeyManifest manifest;
-  for (i64 step = slots; step < all; step *= 2)
-    manifest.add_rotation(step, plan_->options.raise_level, all);
-  detail::add_rotations(plan_->to_slots, all, manifest);
-  detail::add_rotations(plan_->to_coefficients, all, manifest);
-  if (plan_->is_packed) manifest.add_rotation(slots, plan_->back_level - 1, all);
-  manifest.conjugation_level = plan_->sine_level;
-  manifest.relinearisation_level = plan_->sine_level;
-  manifest.encapsulation_level = plan_->options.raise_level;
-  return manifest;
+  return detail::manifest_of(plan_->context->params(), *plan_);
 }
 
 Ciphertext Bootstrapper::raise(const Ciphertext& x, const EvaluationKeys& keys,

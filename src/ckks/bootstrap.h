@@ -22,7 +22,9 @@
 // encryption"); Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux 2021 (chain, scales); Bossuat,
 // Troncoso-Pastoriza, Hubaux 2022 (encapsulation).
 #pragma once
+#include <complex>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +68,42 @@ struct BootstrapPreset {
 BootstrapPreset bootstrap_preset(std::string_view name);
 /// The names.
 std::vector<std::string> bootstrap_preset_names();
+
+/// What a bootstrap does and needs, from parameters and options alone. A value.
+struct BootstrapOutline {
+  /// One linear map with Horner's giant steps.
+  struct Map {
+    int level = 0;  ///< at which it is evaluated
+    i64 diagonals = 0, hoisted = 0, giants = 0;
+    i64 period = 0;                        ///< of its diagonals
+    bool is_encoded_at_each_call = false;  ///< one of them; the others are made ahead
+  };
+
+  BootstrapOptions options;  ///< slots, target_level, output_scale and raise_level filled in
+  KeyManifest manifest;
+  std::vector<Map> maps;  ///< to slots, then to coefficients
+  int sine_level = 0, sine_depth = 0;
+  i64 sine_products = 0;  ///< of ciphertexts, in all sines together
+  i64 rotations = 0;      ///< outside maps: the trace, the conjugation, the switch of secrets
+};
+
+/// cost    microseconds
+/// throws  as Bootstrapper::create
+/// source  the counts are those of the plan that Bootstrapper makes
+BootstrapOutline outline_bootstrap(const CkksParams& params, const BootstrapOptions& options);
+
+/// Standard deviation of the error of one bootstrap in the real part of a slot, for values up to
+/// one. Roundings at the sine's scale, taken through double angles, message ratio and transform:
+/// 4^r 2^b / (2 pi) sqrt(2 slots) times a few roundings; the factor is fitted to measurements
+/// (tests/ckks/bootstrap_outline_test.cpp). What the sine bends is not part of it: see bent().
+double bootstrap_error(const CkksParams& params, const BootstrapOptions& options);
+
+/// What a bootstrap makes of options.slots values without any noise: the sine bends large
+/// coefficients, by a share of (2 pi 2^-b c)^2 / 6 without an arcsine.
+/// cost    log2(slots) butterfly layers each way
+/// throws  Error(bad_argument) for another number of values
+std::vector<std::complex<double>> bent(const CkksParams& params, const BootstrapOptions& options,
+                                       std::span<const std::complex<double>> slots);
 
 /// Immutable. thread: safe to share; results do not depend on the number of threads of `pool`.
 class Bootstrapper {

@@ -91,7 +91,7 @@ i64 Factor::encoded_bytes(const Context& context) const {
          i64(sizeof(u64));
 }
 
-Factors plan_factors(const Context& context, std::vector<DiagonalMatrix> matrices, int top_level,
+Factors plan_factors(i64 slots, std::vector<DiagonalMatrix> matrices, int top_level,
                      const std::vector<double>& plain_scales, i64& shift, bool takes_back) {
   SINTER_ASSERT(matrices.size() == plain_scales.size());
   Factors factors;
@@ -104,7 +104,7 @@ Factors plan_factors(const Context& context, std::vector<DiagonalMatrix> matrice
     factor->shift_out = shift;
     factor->plan =
         plan_consecutive(first + factor->shift_out - factor->shift_in, stride_of(factor->matrix),
-                         std::ssize(factor->matrix.diagonals), context.slots());
+                         std::ssize(factor->matrix.diagonals), slots);
     factor->level = top_level - int(i);
     factor->plain_scale = plain_scales[i];
     factors.push_back(std::move(factor));

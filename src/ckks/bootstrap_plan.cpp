@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <numbers>
+#include <set>
 
 #include "base/error.h"
 #include "ckks/detail/bootstrap_plan.h"
@@ -24,17 +25,17 @@ SineOptions sine_options(const BootstrapOptions& o) {
           .largest = std::ldexp(1.0, -o.log_message_ratio)};
 }
 
-void check_options(const Context& context, const BootstrapOptions& o) {
-  require(o.slots >= 2 && o.slots <= context.slots() && std::has_single_bit(u64(o.slots)),
+void check_options(const CkksParams& params, const BootstrapOptions& o) {
+  require(o.slots >= 2 && o.slots <= params.slots() && std::has_single_bit(u64(o.slots)),
           ErrorKind::bad_argument, "bootstrap: slots: expected a power of two of 2 to ",
-          context.slots(), ", found ", o.slots);
+          params.slots(), ", found ", o.slots);
   require(o.log_message_ratio >= 3 && o.log_message_ratio <= 16, ErrorKind::bad_argument,
           "bootstrap: log_message_ratio: expected 3 to 16, found ", o.log_message_ratio);
   require(o.memory_budget >= 0, ErrorKind::bad_argument,
           "bootstrap: memory_budget: expected 0 bytes or more, found ", o.memory_budget);
   const auto check_level_option = [&](const char* name, int found, int least) {
-    require(found >= least && found <= context.max_level(), ErrorKind::bad_argument,
-            "bootstrap: ", name, ": expected ", least, " to ", context.max_level(), ", found ",
+    require(found >= least && found <= params.max_level(), ErrorKind::bad_argument,
+            "bootstrap: ", name, ": expected ", least, " to ", params.max_level(), ", found ",
             found);
   };
   check_level_option("to_slots_levels", o.to_slots_levels, 1);
@@ -42,13 +43,12 @@ void check_options(const Context& context, const BootstrapOptions& o) {
   check_level_option("raise_level", o.raise_level, -1);
   require(o.target_level >= -1, ErrorKind::bad_argument,
           "bootstrap: target_level: expected -1 (the highest) or a level, found ", o.target_level);
-  require(context.ring().special_count() > 0, ErrorKind::bad_argument,
+  require(!params.p().empty(), ErrorKind::bad_argument,
           "bootstrap: the parameters have no special primes (log_p)");
 }
 
 /// Levels of the steps from the top, and that the primes are what the scales need.
-void place(BootstrapPlan& plan) {
-  const CkksParams& params = plan.context->params();
+void place(const CkksParams& params, BootstrapPlan& plan) {
   BootstrapOptions& o = plan.options;
   if (o.raise_level < 0) o.raise_level = params.max_level();
   plan.sine_level = o.raise_level - o.to_slots_levels;
@@ -72,6 +72,23 @@ void place(BootstrapPlan& plan) {
           ErrorKind::bad_argument,
           "bootstrap: output_scale: expected 2^20 or more that fits level ", highest, ", found ",
           o.output_scale);
+}
+
+/// What follows from parameters and options alone.
+void start(const CkksParams& params, BootstrapPlan& plan) {
+  if (plan.options.slots == 0) plan.options.slots = params.slots();
+  check_options(params, plan.options);
+  plan.sine = make_scaled_sine(sine_options(plan.options));
+  plan.is_packed = plan.options.slots < params.slots();
+  place(params, plan);
+}
+
+/// The layers of the two transforms in the order of application, largest groups where the levels
+/// are high.
+std::vector<int> layers_back(const BootstrapOptions& o) {
+  std::vector<int> layers = split_layers(o.slots, o.to_coefficients_levels);
+  std::reverse(layers.begin(), layers.end());
+  return layers;
 }
 
 /// Its share of `total` for each of the matrices.
@@ -98,15 +115,13 @@ Factors plan_to_slots(const BootstrapPlan& plan, i64& shift) {
     multiply_output(matrices.back(), halves(o.slots, 1, Complex(0, -1)));
   std::vector<double> scales;
   for (int i = 0; i < o.to_slots_levels; ++i) scales.push_back(double(params.q(o.raise_level - i)));
-  return plan_factors(*plan.context, std::move(matrices), o.raise_level, scales, shift, false);
+  return plan_factors(params.slots(), std::move(matrices), o.raise_level, scales, shift, false);
 }
 
 Factors plan_to_coefficients(const BootstrapPlan& plan, i64 shift) {
   const BootstrapOptions& o = plan.options;
   const CkksParams& params = plan.context->params();
-  std::vector<int> layers = split_layers(o.slots, o.to_coefficients_levels);
-  std::reverse(layers.begin(), layers.end());
-  std::vector<DiagonalMatrix> matrices = slots_to_coefficients(o.slots, layers);
+  std::vector<DiagonalMatrix> matrices = slots_to_coefficients(o.slots, layers_back(o));
   scale_all(matrices, double(params.q(0)) / (2 * std::numbers::pi * plan.nominal));
   if (plan.is_packed)  // (u, v) -> (u, i v): the sum of the halves follows
     multiply_input(matrices.front(), halves(o.slots, 1, Complex(0, 1)));
@@ -114,7 +129,31 @@ Factors plan_to_coefficients(const BootstrapPlan& plan, i64 shift) {
   std::vector<double> scales;
   for (int i = 0; i < o.to_coefficients_levels; ++i)
     scales.push_back(double(params.q(plan.back_level - i)) * step);
-  return plan_factors(*plan.context, std::move(matrices), plan.back_level, scales, shift, true);
+  return plan_factors(params.slots(), std::move(matrices), plan.back_level, scales, shift, true);
+}
+
+/// The layers' diagonals without their values: those of length len are at 0 and +-len/2.
+/// lengths: of the first layer, then times `step` (2 or 1/2) from layer to layer.
+std::vector<DiagonalMatrix> outlines(i64 slots, const std::vector<int>& layers, bool ascending) {
+  std::vector<DiagonalMatrix> all;
+  i64 half = ascending ? 1 : slots / 2;
+  for (int group : layers) {
+    std::set<i64> indices = {0};
+    for (int layer = 0; layer < group; ++layer) {
+      std::set<i64> next;
+      for (i64 index : indices)
+        for (i64 step : {-half, i64(0), half}) {
+          const i64 sum = ((index + step) % slots + slots) % slots;
+          next.insert(sum > slots / 2 ? sum - slots : sum);
+        }
+      indices = std::move(next);
+      half = ascending ? half * 2 : half / 2;
+    }
+    DiagonalMatrix& matrix = all.emplace_back();
+    matrix.slots = slots;
+    for (i64 index : indices) matrix.diagonals[index];
+  }
+  return all;
 }
 
 }  // namespace
@@ -130,11 +169,7 @@ std::unique_ptr<const BootstrapPlan> plan_bootstrap(std::shared_ptr<const Contex
   plan->context = std::move(context);
   plan->options = options;
   const CkksParams& params = plan->context->params();
-  if (options.slots == 0) plan->options.slots = params.slots();
-  check_options(*plan->context, plan->options);
-  plan->sine = make_scaled_sine(sine_options(options));
-  plan->is_packed = plan->options.slots < params.slots();
-  place(*plan);
+  start(params, *plan);
   plan->nominal =
       params.scale() * scale_up(double(params.q(0)), params.scale(), options.log_message_ratio);
   i64 shift = 0;
@@ -153,6 +188,35 @@ std::unique_ptr<const BootstrapPlan> plan_bootstrap(std::shared_ptr<const Contex
   for (size_t i = 0; i < back.size(); ++i)
     if (i != plan->adjusted) ahead.push_back(back[i].get());
   plan->encoded_bytes = encode_within(*plan->context, ahead, options.memory_budget, pool);
+  return plan;
+}
+
+KeyManifest manifest_of(const CkksParams& params, const BootstrapPlan& plan) {
+  const i64 all = params.slots(), slots = plan.options.slots;
+  KeyManifest manifest;
+  for (i64 step = slots; step < all; step *= 2)
+    manifest.add_rotation(step, plan.options.raise_level, all);
+  add_rotations(plan.to_slots, all, manifest);
+  add_rotations(plan.to_coefficients, all, manifest);
+  if (plan.is_packed) manifest.add_rotation(slots, plan.back_level - 1, all);
+  manifest.conjugation_level = plan.sine_level;
+  manifest.relinearisation_level = plan.sine_level;
+  manifest.encapsulation_level = plan.options.raise_level;
+  return manifest;
+}
+
+BootstrapPlan outline_bootstrap(const CkksParams& params, const BootstrapOptions& options) {
+  BootstrapPlan plan;
+  plan.options = options;
+  start(params, plan);
+  const BootstrapOptions& o = plan.options;
+  i64 shift = 0;
+  plan.to_slots = plan_factors(
+      params.slots(), outlines(o.slots, split_layers(o.slots, o.to_slots_levels), false),
+      o.raise_level, std::vector<double>(size_t(o.to_slots_levels)), shift, false);
+  plan.to_coefficients =
+      plan_factors(params.slots(), outlines(o.slots, layers_back(o), true), plan.back_level,
+                   std::vector<double>(size_t(o.to_coefficients_levels)), shift, true);
   return plan;
 }
 

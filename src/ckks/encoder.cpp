@@ -41,38 +41,6 @@ double round_all(std::span<double> coefficients, double scale) {
   return largest;
 }
 
-void check_fits(const Context& context, double largest, int level, const char* operation) {
-  require(std::isfinite(largest), ErrorKind::bad_argument, operation,
-          ": expected finite values, found NaN or infinity, or a product with the scale that is");
-  const double bits = largest > 0 ? std::log2(largest) : 0;
-  require(bits + 2 <= context.params().log2_q(level), ErrorKind::bad_argument, operation,
-          ": value * scale has ", bits, " bits, too large for level ", level,
-          ", whose modulus has ", context.params().log2_q(level), " bits (2 are kept free)");
-}
-
-/// Rounded coefficients of a polynomial in X^(N / size) to residues in transform form.
-void to_limb(std::span<const double> coefficients, double largest, const ring::NttTables& tables,
-             std::span<u64> out) {
-  if (largest < 0x1p100)
-    ring::reduce_integers(coefficients.data(), tables.modulus(), std::ssize(out), out.data());
-  else
-    for (size_t i = 0; i < out.size(); ++i)
-      out[i] = detail::reduce_double(coefficients[i], tables.modulus());
-  ring::ntt_forward(tables, out);
-}
-
-/// The slots (a power of two of them) to the coefficients of a real polynomial of twice the size.
-std::vector<double> slots_to_coefficients(const Context& context, std::vector<Complex>& slots) {
-  context.embedding().from_slots(slots);
-  const size_t n = slots.size();
-  std::vector<double> coefficients(2 * n);
-  for (size_t i = 0; i < n; ++i) {
-    coefficients[i] = slots[i].real();
-    coefficients[n + i] = slots[i].imag();
-  }
-  return coefficients;
-}
-
 void check_request(const Context& context, double scale, int level, const char* operation) {
   detail::check_level(context, level, operation);
   detail::check_scale(scale, operation);
@@ -80,19 +48,16 @@ void check_request(const Context& context, double scale, int level, const char* 
 
 RnsPoly encode_slots(const Context& context, std::vector<Complex> slots, double scale, int level,
                      Basis basis, const char* operation) {
-  std::vector<double> coefficients = slots_to_coefficients(context, slots);
-  for (double c : coefficients)
-    require(std::isfinite(c), ErrorKind::bad_argument, operation,
-            ": expected finite values, found NaN or infinity");
-  const double largest = round_all(coefficients, scale);
-  check_fits(context, largest, level, operation);
+  std::vector<double> coefficients(2 * slots.size());
+  const double largest =
+      detail::encode_coefficients(context, slots, scale, level, coefficients, operation);
   const i64 n = std::ssize(coefficients);
   const int limbs = limb_count(context, level, basis);
   RnsPoly poly =
       n == context.n() ? context.ring().make_poly(limbs) : RnsPoly::uninitialised(n, limbs);
   for (int i = 0; i < poly.limbs(); ++i)
-    to_limb(coefficients, largest, context.ring().ntt(context.ring().prime_of(level, i)),
-            poly.limb(i));
+    detail::coefficients_to_limb(
+        coefficients, largest, context.ring().ntt(context.ring().prime_of(level, i)), poly.limb(i));
   return poly;
 }
 
@@ -166,13 +131,38 @@ Plaintext expand(const Context& context, const RnsPoly& compact, double scale, i
 
 namespace detail {
 
-RnsPoly encode_periodic_limbs(const Context& context, std::span<const double> values, double scale,
-                              int level, Basis basis) {
-  return encode_period(context, values, scale, level, basis);
+double encode_coefficients(const Context& context, std::span<Complex> slots, double scale,
+                           int level, std::span<double> coefficients, const char* operation) {
+  context.embedding().from_slots(slots);
+  const size_t n = slots.size();
+  for (size_t i = 0; i < n; ++i) {
+    require(std::isfinite(slots[i].real()) && std::isfinite(slots[i].imag()),
+            ErrorKind::bad_argument, operation, ": expected finite values, found NaN or infinity");
+    coefficients[i] = slots[i].real();
+    coefficients[n + i] = slots[i].imag();
+  }
+  const double largest = round_all(coefficients, scale);
+  check_coefficients(context, largest, level, operation);
+  return largest;
 }
-RnsPoly encode_periodic_limbs(const Context& context, std::span<const Complex> values, double scale,
-                              int level, Basis basis) {
-  return encode_period(context, values, scale, level, basis);
+
+void coefficients_to_limb(std::span<const double> coefficients, double largest,
+                          const ring::NttTables& tables, std::span<u64> out) {
+  if (largest < 0x1p100)
+    ring::reduce_integers(coefficients.data(), tables.modulus(), std::ssize(out), out.data());
+  else
+    for (size_t i = 0; i < out.size(); ++i)
+      out[i] = reduce_double(coefficients[i], tables.modulus());
+  ring::ntt_forward(tables, out);
+}
+
+void check_coefficients(const Context& context, double largest, int level, const char* operation) {
+  require(std::isfinite(largest), ErrorKind::bad_argument, operation,
+          ": expected finite values, found NaN or infinity, or a product with the scale that is");
+  const double bits = largest > 0 ? std::log2(largest) : 0;
+  require(bits + 2 <= context.params().log2_q(level), ErrorKind::bad_argument, operation,
+          ": value * scale has ", bits, " bits, too large for level ", level,
+          ", whose modulus has ", context.params().log2_q(level), " bits (2 are kept free)");
 }
 
 }  // namespace detail
@@ -202,7 +192,7 @@ Plaintext encode_constant(const Context& context, double value, double scale, in
   check_request(context, scale, level, "encode_constant");
   double coefficient = value;
   const double largest = round_all({&coefficient, 1}, scale);
-  check_fits(context, largest, level, "encode_constant");
+  detail::check_coefficients(context, largest, level, "encode_constant");
   RnsPoly poly = context.ring().make_poly(limb_count(context, level, basis));
   for (int i = 0; i < poly.limbs(); ++i) {
     const ring::Modulus& q = context.ring().limb_modulus(level, i);

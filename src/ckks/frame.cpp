@@ -25,6 +25,8 @@ std::string kind_name(u32 kind) {
       return "a secret key";
     case ObjectKind::expanded_keys:
       return "expanded evaluation keys";
+    case ObjectKind::bundle:
+      return "a file of ciphertexts";
   }
   return "an object of unknown kind " + std::to_string(kind);
 }

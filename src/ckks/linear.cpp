@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Encoding of diagonals, ahead or on the fly; the evaluation is in linear_apply.cpp.
+// The public face of linear maps: diagonals encoded ahead, and who may be applied to what. The rows
+// are made in linear_rows.cpp, the evaluation is in linear_apply.cpp.
 #include "ckks/linear.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "base/error.h"
 #include "ckks/detail/check.h"
-#include "ckks/detail/encode_limbs.h"
 #include "ckks/detail/linear_apply.h"
 #include "ring/rns.h"
 
@@ -15,90 +14,6 @@ namespace sinter::ckks {
 namespace {
 
 using ring::RnsPoly;
-
-i64 period_of(const Context& context, const LinearPlan& plan, const DiagonalSource& source) {
-  require(plan.slots == context.slots(), ErrorKind::bad_argument, "linear: expected a plan for ",
-          context.slots(), " slots, found ", plan.slots);
-  const i64 period = source.period == 0 ? plan.slots : source.period;
-  require(period >= 1 && period <= plan.slots && std::has_single_bit(u64(period)),
-          ErrorKind::bad_argument, "linear: expected a period that is a power of two up to ",
-          plan.slots, ", found ", source.period);
-  require(bool(source.fill) != bool(source.fill_complex), ErrorKind::bad_argument,
-          "linear: expected a source with exactly one of fill and fill_complex, found ",
-          source.fill ? "both" : "none");
-  return period;
-}
-
-template <class Value, class Fill>
-RnsPoly encode_rotated(const Context& context, const Fill& fill, i64 index, i64 steps, i64 period,
-                       double scale, int level) {
-  std::vector<Value> values(static_cast<size_t>(period));
-  fill(index, values);
-  std::rotate(values.begin(), values.end() - steps % period, values.end());
-  return detail::encode_periodic_limbs(context, std::span<const Value>(values), scale, level,
-                                       Basis::qp);
-}
-
-/// One diagonal, rotated right by its giant's steps, in the extended basis.
-RnsPoly encode_one(const Context& context, const DiagonalSource& source, i64 index, i64 steps,
-                   i64 period, double scale, int level) {
-  if (source.fill)
-    return encode_rotated<double>(context, source.fill, index, steps, period, scale, level);
-  return encode_rotated<std::complex<double>>(context, source.fill_complex, index, steps, period,
-                                              scale, level);
-}
-
-void check_operands(const Context& context, const LinearPlan& plan, const Ciphertext& x) {
-  detail::check_ciphertext(context, x, "linear", 2);
-  require(context.ring().special_count() > 0, ErrorKind::bad_argument,
-          "linear: the parameters have no special primes (log_p)");
-  require(plan.slots == context.slots(), ErrorKind::bad_argument, "linear: expected a plan for ",
-          context.slots(), " slots, found ", plan.slots);
-}
-
-/// The encoded ones where they are kept; the others from the source, which may be nullptr when
-/// none is missing.
-detail::DiagonalSupply supply_of(const Context& context, const LinearPlan& plan,
-                                 const EncodedDiagonals* kept, const DiagonalSource* source,
-                                 double scale, int level, ThreadPool& pool) {
-  const i64 period = source == nullptr ? 0 : period_of(context, plan, *source);
-  const i64 bytes = 2 * period * (level + 1 + context.ring().special_count()) * i64(sizeof(u64));
-  const auto find = [kept](size_t giant, size_t term) {
-    return kept == nullptr ? nullptr : kept->find(giant, term);
-  };
-  struct Place {
-    size_t giant, term;
-    i64 index, steps;
-  };
-  const auto get = [&context, &plan, &pool, source, find, period, scale,
-                    level](std::span<const size_t> giants) {
-    detail::DiagonalSet set;
-    std::vector<Place> missing;
-    for (size_t g : giants) {
-      const LinearPlan::Giant& giant = plan.giants[g];
-      std::vector<const RnsPoly*>& terms = set.at.emplace_back();
-      for (size_t t = 0; t < giant.terms.size(); ++t) {
-        terms.push_back(find(g, t));
-        if (terms.back() == nullptr)
-          missing.push_back({set.at.size() - 1, t, giant.terms[t].index, giant.steps});
-      }
-    }
-    set.made.resize(missing.size());
-    pool.run(std::ssize(missing), [&](i64 task, i64) {
-      const Place& m = missing[size_t(task)];
-      set.made[size_t(task)] = encode_one(context, *source, m.index, m.steps, period, scale, level);
-      set.at[m.giant][m.term] = &set.made[size_t(task)];
-    });
-    return set;
-  };
-  const auto bytes_to_make = [&plan, find, bytes](size_t giant) {
-    i64 sum = 0;
-    for (size_t t = 0; t < plan.giants[giant].terms.size(); ++t)
-      sum += find(giant, t) == nullptr ? bytes : 0;
-    return sum;
-  };
-  return {get, bytes_to_make};
-}
 
 /// Were these diagonals encoded for this plan and ciphertext?
 void check_encoded(const LinearPlan& plan, const EncodedDiagonals& diagonals, const Ciphertext& x) {
@@ -110,6 +25,15 @@ void check_encoded(const LinearPlan& plan, const EncodedDiagonals& diagonals, co
 }
 
 }  // namespace
+
+void detail::check_linear_operands(const Context& context, const LinearPlan& plan,
+                                   const Ciphertext& x) {
+  detail::check_ciphertext(context, x, "linear", 2);
+  require(context.ring().special_count() > 0, ErrorKind::bad_argument,
+          "linear: the parameters have no special primes (log_p)");
+  require(plan.slots == context.slots(), ErrorKind::bad_argument, "linear: expected a plan for ",
+          context.slots(), " slots, found ", plan.slots);
+}
 
 i64 EncodedDiagonals::bytes() const {
   i64 sum = 0;
@@ -134,35 +58,49 @@ bool EncodedDiagonals::is_for(const LinearPlan& plan) const {
 EncodedDiagonals encode_diagonals(const Context& context, const LinearPlan& plan,
                                   const DiagonalSource& source, double scale, int level,
                                   ThreadPool& pool, i64 max_bytes) {
-  const i64 period = period_of(context, plan, source);
-  detail::check_level(context, level, "linear");
-  const i64 bytes = 2 * period * (level + 1 + context.ring().special_count()) * i64(sizeof(u64));
+  const detail::DiagonalSupply supply =
+      detail::supply_of(context, plan, nullptr, &source, scale, level);
+  const bool is_real = supply.is_real();
+  const int limbs = level + 1 + context.ring().special_count();
+  const i64 row = is_real ? supply.period() : 2 * supply.period();
   EncodedDiagonals out;
   out.scale_ = scale;
   out.level_ = level;
-  out.period_ = period;
+  out.period_ = supply.period();
+  out.is_real_ = is_real;
   out.params_hash_ = context.params().hash();
   out.slots_ = plan.slots;
   out.form_ = plan.form;
   out.baby_count_ = plan.baby_count;
-  std::vector<std::pair<size_t, size_t>> places;
+  i64 left = max_bytes / (limbs * row * i64(sizeof(u64)));  // diagonals that fit
+  std::vector<std::pair<size_t, size_t>> jobs;              // one transform each
   for (const LinearPlan::Giant& giant : plan.giants) {
-    for (size_t t = 0; t < giant.terms.size(); ++t) {
-      if (max_bytes / bytes > std::ssize(places))
-        places.emplace_back(out.diagonals_.size(), t);
-      else
-        ++out.missing_;
-    }
-    out.steps_.push_back(giant.steps);
+    std::vector<RnsPoly>& kept = out.diagonals_.emplace_back(giant.terms.size());
     std::vector<i64>& indices = out.indices_.emplace_back();
-    for (const LinearPlan::Term& term : giant.terms) indices.push_back(term.index);
-    out.diagonals_.emplace_back(giant.terms.size());
+    out.steps_.push_back(giant.steps);
+    for (size_t t = 0; t < giant.terms.size(); ++t) {
+      indices.push_back(giant.terms[t].index);
+      if (left-- <= 0) {
+        ++out.missing_;
+        continue;
+      }
+      kept[t] = RnsPoly::uninitialised(row, limbs);
+      if (!is_real || t % 2 == 0) jobs.emplace_back(out.diagonals_.size() - 1, t);
+    }
   }
-  pool.run(std::ssize(places), [&](i64 task, i64) {
-    const auto [g, t] = places[size_t(task)];
-    const LinearPlan::Giant& giant = plan.giants[g];
-    out.diagonals_[g][t] =
-        encode_one(context, source, giant.terms[t].index, giant.steps, period, scale, level);
+  std::vector<RnsPoly> scratch(size_t(pool.size()));
+  pool.run(std::ssize(jobs), [&](i64 task, i64 worker) {
+    const auto [g, t] = jobs[size_t(task)];
+    std::vector<double> coefficients(size_t(2 * supply.period()));
+    const detail::EmbeddedTerms terms = detail::embed_terms(supply, g, t, coefficients);
+    RnsPoly& words = scratch[size_t(worker)];
+    if (words.empty()) words = context.ring().make_poly(1);
+    std::vector<RnsPoly>& kept = out.diagonals_[g];
+    const bool has_second = is_real && t + 1 < kept.size() && !kept[t + 1].empty();
+    for (int limb = 0; limb < limbs; ++limb)
+      detail::terms_to_limb(supply, limb, coefficients, terms,
+                            words.limb(0).first(coefficients.size()), kept[t].limb(limb).data(),
+                            has_second ? kept[t + 1].limb(limb).data() : nullptr);
   });
   return out;
 }
@@ -171,41 +109,60 @@ Ciphertext apply_linear(const Context& context, const LinearPlan& plan,
                         const EncodedDiagonals& diagonals, const Ciphertext& x,
                         const EvaluationKeys& keys, ThreadPool& pool,
                         const LinearOptions& options) {
-  check_operands(context, plan, x);
+  detail::check_linear_operands(context, plan, x);
   check_encoded(plan, diagonals, x);
   require(diagonals.missing_count() == 0, ErrorKind::bad_argument, "linear: expected all ",
           plan.diagonal_count(), " diagonals encoded, found ", diagonals.missing_count(),
           " left out for their size: give their source too");
-  return detail::apply_diagonals(
-      context, plan,
-      supply_of(context, plan, &diagonals, nullptr, diagonals.scale(), x.level(), pool),
-      diagonals.scale(), x, keys, pool, options.work_bytes);
+  const Ciphertext* const one = &x;
+  return std::move(detail::apply_diagonals(detail::supply_of(context, plan, &diagonals, nullptr,
+                                                             diagonals.scale(), x.level()),
+                                           {&one, 1}, keys, pool, options.work_bytes)
+                       .front());
 }
 
 Ciphertext apply_linear(const Context& context, const LinearPlan& plan,
                         const EncodedDiagonals& diagonals, const DiagonalSource& source,
                         const Ciphertext& x, const EvaluationKeys& keys, ThreadPool& pool,
                         const LinearOptions& options) {
-  check_operands(context, plan, x);
-  check_encoded(plan, diagonals, x);
-  const i64 period = period_of(context, plan, source);
-  require(period == diagonals.period(), ErrorKind::bad_argument,
-          "linear: expected a source of period ", diagonals.period(),
-          ", as the encoded diagonals, found ", period);
-  return detail::apply_diagonals(
-      context, plan,
-      supply_of(context, plan, &diagonals, &source, diagonals.scale(), x.level(), pool),
-      diagonals.scale(), x, keys, pool, options.work_bytes);
+  const Ciphertext* const one = &x;
+  return std::move(apply_linear(context, plan, &diagonals, source, diagonals.scale(), {&one, 1},
+                                keys, pool, options)
+                       .front());
 }
 
 Ciphertext apply_linear(const Context& context, const LinearPlan& plan,
                         const DiagonalSource& source, double plain_scale, const Ciphertext& x,
                         const EvaluationKeys& keys, ThreadPool& pool,
                         const LinearOptions& options) {
-  check_operands(context, plan, x);
+  const Ciphertext* const one = &x;
+  return std::move(
+      apply_linear(context, plan, nullptr, source, plain_scale, {&one, 1}, keys, pool, options)
+          .front());
+}
+
+std::vector<Ciphertext> apply_linear(const Context& context, const LinearPlan& plan,
+                                     const EncodedDiagonals* diagonals,
+                                     const DiagonalSource& source, double plain_scale,
+                                     std::span<const Ciphertext* const> x,
+                                     const EvaluationKeys& keys, ThreadPool& pool,
+                                     const LinearOptions& options) {
+  require(!x.empty(), ErrorKind::bad_argument, "linear: expected a ciphertext, found none");
+  for (const Ciphertext* one : x) {
+    detail::check_linear_operands(context, plan, *one);
+    require(one->level() == x[0]->level(), ErrorKind::bad_argument,
+            "linear: expected ciphertexts of one level, found ", x[0]->level(), " and ",
+            one->level());
+  }
+  if (diagonals != nullptr) {
+    check_encoded(plan, *diagonals, *x[0]);
+    require(diagonals->scale() == plain_scale, ErrorKind::bad_argument,
+            "linear: expected diagonals encoded at scale ", plain_scale, ", found ",
+            diagonals->scale());
+  }
   return detail::apply_diagonals(
-      context, plan, supply_of(context, plan, nullptr, &source, plain_scale, x.level(), pool),
-      plain_scale, x, keys, pool, options.work_bytes);
+      detail::supply_of(context, plan, diagonals, &source, plain_scale, x[0]->level()), x, keys,
+      pool, options.work_bytes);
 }
 
 }  // namespace sinter::ckks

@@ -71,6 +71,8 @@ struct LinearPlan {
 /// Chooses n1 by cost over all useful values.
 /// indices  any integers, taken modulo slots; duplicates are an error; at least one
 LinearPlan plan_linear(std::span<const i64> indices, i64 slots, const LinearCosts& costs = {});
+/// The values of n1 that are worth a try for these indices, ascending, in [1, slots].
+std::vector<i64> baby_count_candidates(std::span<const i64> indices, i64 slots);
 /// The plan for a given n1 in [1, slots]. Horner's form takes babies from the lowest signed index
 /// on, so that no giant is negative.
 LinearPlan plan_linear(std::span<const i64> indices, i64 slots, i64 baby_count,
@@ -95,13 +97,16 @@ class EncodedDiagonals {
   double scale() const { return scale_; }
   i64 period() const { return period_; }
   u64 params_hash() const { return params_hash_; }
+  /// Encoded from real values: half of the transform stands for all of it.
+  bool is_real() const { return is_real_; }
   i64 bytes() const;
   i64 missing_count() const { return missing_; }  ///< diagonals left out for their size
 
   /// Encoded for this plan: the same slots, form, baby_count, giants and indices.
   bool is_for(const LinearPlan& plan) const;
-  /// Residues of one diagonal, rotated right by its giant's steps; a limb holds n() values, each
-  /// standing for N / n() equal ones. nullptr when it was left out.
+  /// Residues of one diagonal, rotated right by its giant's steps. A limb of a complex one holds
+  /// 2 period() values, each standing for N / (2 period()) equal ones; of a real one the lower half
+  /// of them (detail/encode_pairs.h). nullptr when it was left out.
   const ring::RnsPoly* find(size_t giant, size_t term) const {
     const ring::RnsPoly& diagonal = diagonals_[giant][term];
     return diagonal.empty() ? nullptr : &diagonal;
@@ -118,14 +123,16 @@ class EncodedDiagonals {
   double scale_ = 0;
   int level_ = -1;
   i64 period_ = 0, missing_ = 0;
+  bool is_real_ = false;
   u64 params_hash_ = 0;
 };
 
 inline constexpr i64 kAllDiagonals = std::numeric_limits<i64>::max();
 
 /// Encodes the diagonals at `scale` for ciphertexts of `level`: all of them, or, in the order of
-/// the plan, as many as fit into max_bytes.
-/// cost    one encode per diagonal at its period, parallel over diagonals
+/// the plan, as many as fit into max_bytes. A real diagonal takes (level + 1 + k) period words.
+/// cost    one encode per pair of real diagonals or complex diagonal at its period, parallel over
+///         them
 /// throws  as encode(); Error(bad_argument) when the plan is of other slots, the period does not
 ///         divide them, or the source has not exactly one of fill and fill_complex
 EncodedDiagonals encode_diagonals(const Context& context, const LinearPlan& plan,
@@ -133,9 +140,10 @@ EncodedDiagonals encode_diagonals(const Context& context, const LinearPlan& plan
                                   ThreadPool& pool, i64 max_bytes = kAllDiagonals);
 
 struct LinearOptions {
-  /// Memory for sums of giants (two extended polynomials each) and for diagonals encoded on the
-  /// fly. At least one giant is always taken. When not all giants fit together, the rotations of
-  /// the input are kept as well (two extended polynomials per baby).
+  /// Memory for sums of giants (two extended polynomials each per ciphertext) and for diagonals
+  /// encoded on the fly (two periods of words each). At least one giant is always taken. When not
+  /// all giants fit together, the rotations of the inputs are kept as well (two extended
+  /// polynomials per baby), unless that would take more than all giants together.
   i64 work_bytes = i64(512) << 20;
 };
 
@@ -167,5 +175,17 @@ Ciphertext apply_linear(const Context& context, const LinearPlan& plan,
                         const DiagonalSource& source, double plain_scale, const Ciphertext& x,
                         const EvaluationKeys& keys, ThreadPool& pool,
                         const LinearOptions& options = {});
+
+/// The map applied to several ciphertexts of one level: each result is that of apply_linear, byte
+/// for byte. Diagonals are encoded once and the keys of the babies are read once for all of them.
+/// x           at least one
+/// diagonals   nullptr: all are encoded on the fly, at plain_scale; else those left out, which must
+///             have been encoded at plain_scale
+std::vector<Ciphertext> apply_linear(const Context& context, const LinearPlan& plan,
+                                     const EncodedDiagonals* diagonals,
+                                     const DiagonalSource& source, double plain_scale,
+                                     std::span<const Ciphertext* const> x,
+                                     const EvaluationKeys& keys, ThreadPool& pool,
+                                     const LinearOptions& options = {});
 
 }  // namespace sinter::ckks

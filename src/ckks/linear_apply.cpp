@@ -20,12 +20,17 @@
 namespace sinter::ckks::detail {
 namespace {
 
-/// Giants in the order of evaluation, cut so that each group's sums and diagonals fit.
-std::vector<std::vector<size_t>> groups(const LinearPlan& plan, const DiagonalSupply& diagonals,
-                                        i64 pair_bytes, i64 work_bytes) {
+/// Giants in the order of evaluation, cut so that each group's sums and diagonals fit; in one group
+/// when that takes no more than the babies that further groups would keep.
+std::vector<std::vector<size_t>> groups(const DiagonalSupply& diagonals, i64 pair_bytes,
+                                        i64 kept_bytes, i64 work_bytes) {
+  const LinearPlan& plan = diagonals.plan;
   std::vector<size_t> order(plan.giants.size());
   std::iota(order.begin(), order.end(), size_t(0));
   if (plan.form == GiantForm::horner) std::reverse(order.begin(), order.end());
+  i64 all = 0;
+  for (size_t g : order) all += pair_bytes + diagonals.bytes_to_make(g);
+  if (all <= std::max(work_bytes, kept_bytes)) return {order};
   std::vector<std::vector<size_t>> out;
   i64 used = 0;
   for (size_t g : order) {
@@ -37,51 +42,70 @@ std::vector<std::vector<size_t>> groups(const LinearPlan& plan, const DiagonalSu
   return out;
 }
 
-/// Zeros in memory of the ring's cache.
-ExtendedPair zero_pair(const LinearEvaluation& evaluation, ThreadPool& pool) {
-  ExtendedPair pair = evaluation.make_pair();
-  pool.run(pair.c0.limbs(), [&](i64 limb, i64) {
-    std::ranges::fill(pair.c0.limb(int(limb)), u64(0));
-    std::ranges::fill(pair.c1.limb(int(limb)), u64(0));
-  });
-  return pair;
+/// The sum so far of one ciphertext; in Horner's form it waits for `steps` more.
+struct Total {
+  ExtendedPair sum;
+  i64 steps = 0;
+};
+
+/// Brings the sum of the giant `own` into the total.
+void add_giant(LinearEvaluation& evaluation, const LinearPlan& plan, const EvaluationKeys& keys,
+               i64 own, ExtendedPair v, Total& total) {
+  const bool is_horner = plan.form == GiantForm::horner;
+  if (total.sum.c0.empty() && (is_horner || own == 0)) {
+    total = {std::move(v), own};
+  } else if (is_horner) {
+    for (; total.steps > own; total.steps -= plan.baby_count) {
+      const bool is_last = total.steps - plan.baby_count == own;
+      ExtendedPair next = is_last ? std::move(v) : evaluation.zero_pair();
+      evaluation.switch_into(std::move(total.sum), evaluation.key(keys, plan.baby_count), next);
+      total.sum = std::move(next);
+    }
+  } else {
+    if (total.sum.c0.empty()) total.sum = evaluation.zero_pair();
+    evaluation.switch_into(std::move(v), evaluation.key(keys, own), total.sum);
+  }
 }
 
 }  // namespace
 
-Ciphertext apply_diagonals(const Context& context, const LinearPlan& plan,
-                           const DiagonalSupply& diagonals, double plain_scale, const Ciphertext& x,
-                           const EvaluationKeys& keys, ThreadPool& pool, i64 work_bytes) {
-  LinearEvaluation evaluation(context, plan, x, keys, pool);
-  const std::vector<std::vector<size_t>> parts =
-      groups(plan, diagonals, evaluation.pair_bytes(), work_bytes);
+std::vector<ExtendedPair> sum_giants(const DiagonalSupply& diagonals,
+                                     std::span<const Ciphertext* const> x,
+                                     const EvaluationKeys& keys, ThreadPool& pool, i64 work_bytes) {
+  const LinearPlan& plan = diagonals.plan;
+  LinearEvaluation evaluation(diagonals.context, plan, x, keys, pool);
+  const std::vector<std::vector<size_t>> parts = groups(
+      diagonals, std::ssize(x) * evaluation.pair_bytes(), evaluation.kept_bytes(), work_bytes);
   if (parts.size() > 1) evaluation.keep_babies();
-  const bool is_horner = plan.form == GiantForm::horner;
-  ExtendedPair total;
-  i64 steps = 0;  // of the total, in Horner's form
+  std::vector<Total> totals(x.size());
   for (const std::vector<size_t>& group : parts) {
-    const DiagonalSet set = diagonals.get(group);
-    std::vector<ExtendedPair> v = evaluation.sums(group, set);
-    for (size_t g = 0; g < group.size(); ++g) {
-      const i64 own = plan.giants[group[g]].steps;
-      if (total.c0.empty() && (is_horner || own == 0)) {
-        total = std::move(v[g]);
-        steps = own;
-      } else if (is_horner) {
-        for (; steps > own; steps -= plan.baby_count) {
-          const bool is_last = steps - plan.baby_count == own;
-          ExtendedPair next = is_last ? std::move(v[g]) : zero_pair(evaluation, pool);
-          evaluation.switch_into(std::move(total), keys.galois(context, plan.baby_count, x.level()),
-                                 next);
-          total = std::move(next);
-        }
-      } else {
-        if (total.c0.empty()) total = zero_pair(evaluation, pool);
-        evaluation.switch_into(std::move(v[g]), keys.galois(context, own, x.level()), total);
-      }
-    }
+    DiagonalRows rows(diagonals, group, pool);
+    std::vector<std::vector<ExtendedPair>> sums = evaluation.sums(group, rows);
+    for (size_t g = 0; g < group.size(); ++g)
+      for (size_t image = 0; image < x.size(); ++image)
+        add_giant(evaluation, plan, keys, plan.giants[group[g]].steps, std::move(sums[g][image]),
+                  totals[image]);
   }
-  return evaluation.finish(std::move(total), plain_scale);
+  std::vector<ExtendedPair> out;
+  for (Total& total : totals) out.push_back(std::move(total.sum));
+  return out;
+}
+
+std::vector<Ciphertext> apply_diagonals(const DiagonalSupply& diagonals,
+                                        std::span<const Ciphertext* const> x,
+                                        const EvaluationKeys& keys, ThreadPool& pool,
+                                        i64 work_bytes) {
+  std::vector<ExtendedPair> totals = sum_giants(diagonals, x, keys, pool, work_bytes);
+  std::vector<Ciphertext> out;
+  for (size_t image = 0; image < x.size(); ++image) {
+    std::vector<ring::RnsPoly> parts;
+    parts.push_back(std::move(totals[image].c0));
+    parts.push_back(std::move(totals[image].c1));
+    diagonals.context.ring().mod_down(parts, diagonals.level, pool);
+    out.emplace_back(std::move(parts), x[image]->scale() * diagonals.scale, diagonals.level,
+                     x[image]->params_hash());
+  }
+  return out;
 }
 
 }  // namespace sinter::ckks::detail

@@ -25,7 +25,7 @@ AlignedDoubles make_doubles(i64 count) {
 }
 
 i64 run_length(i64 n, i64 babies) {
-  i64 run = std::min(n, kMaxRun);
+  i64 run = std::min(n / 2, kMaxRun);  // within one half, for mirrored rows
   while (run > kMinRun && run * babies * 16 > kRunBytes) run /= 2;
   return run;
 }
@@ -33,58 +33,82 @@ i64 run_length(i64 n, i64 babies) {
 }  // namespace
 
 LinearEvaluation::LinearEvaluation(const Context& context, const LinearPlan& plan,
-                                   const Ciphertext& x, const EvaluationKeys& keys,
+                                   std::span<const Ciphertext* const> x, const EvaluationKeys& keys,
                                    ThreadPool& pool)
     : context_(context),
-      x_(x),
       pool_(pool),
-      level_(x.level()),
+      level_(x[0]->level()),
       limbs_(level_ + 1 + context.ring().special_count()),
       babies_(std::ssize(plan.babies)),
       run_(run_length(context.n(), babies_)),
       scratch_(size_t(pool.size())) {
-  for (i64 rotation : plan.rotations) keys.galois(context, rotation, level_);  // or its error
+  for (i64 rotation : plan.rotations) key(keys, rotation);  // or its error
   for (const LinearPlan::Giant& giant : plan.giants) {
     std::vector<int>& which = which_.emplace_back();
     for (const LinearPlan::Term& term : giant.terms) which.push_back(term.baby);
   }
-  if (plan.hoisted_count() > 0) digits_ = context.ring().mod_up(x.part(1), level_, pool);
-  for (i64 baby : plan.babies)
-    keys_.push_back(baby == 0 ? nullptr : &keys.galois(context, baby, level_));
+  for (i64 baby : plan.babies) keys_.push_back(baby == 0 ? nullptr : &key(keys, baby));
   orders_.resize(keys_.size());
   pool.run(babies_, [&](i64 b, i64) {
     if (const SwitchingKey* key = keys_[size_t(b)])
       orders_[size_t(b)] = RunOrder(key->permutation, run_);
   });
-  for (int limb = 0; limb < limbs_; ++limb)
-    for (const SwitchingKey* key : keys_) append_terms(digits_, key, limb, terms_);
+  for (const Ciphertext* one : x) {
+    Image& image = images_.emplace_back();
+    image.x = one;
+    if (plan.hoisted_count() > 0) image.digits = context.ring().mod_up(one->part(1), level_, pool);
+    for (int limb = 0; limb < limbs_; ++limb)
+      for (const SwitchingKey* key : keys_) append_terms(image.digits, key, limb, image.terms);
+  }
+}
+
+ExtendedPair LinearEvaluation::zero_pair() const {
+  ExtendedPair pair = make_pair();
+  pool_.run(limbs_, [&](i64 limb, i64) {
+    std::ranges::fill(pair.c0.limb(int(limb)), u64(0));
+    std::ranges::fill(pair.c1.limb(int(limb)), u64(0));
+  });
+  return pair;
 }
 
 void LinearEvaluation::keep_babies() {
-  kept_ = make_doubles(limbs_ * context_.n() * babies_ * 2);
-  for_runs([&](int limb, i64 begin, i64) { make_babies(limb, begin, kept_run(limb, begin)); });
+  const i64 runs = context_.n() / run_;
+  for (Image& image : images_) {
+    image.kept = make_doubles(limbs_ * context_.n() * babies_ * 2);
+    pool_.run(limbs_ * runs, [&](i64 task, i64) {
+      const int limb = int(task / runs);
+      const i64 begin = task % runs * run_;
+      make_babies(image, limb, begin, kept_run(image, limb, begin));
+    });
+  }
 }
 
-std::vector<ExtendedPair> LinearEvaluation::sums(std::span<const size_t> giants,
-                                                 const DiagonalSet& diagonals) {
-  std::vector<ExtendedPair> out;
-  i64 terms = 0;
-  for (size_t g : giants) {
-    out.push_back(make_pair());
-    terms += std::ssize(which_[g]);
-  }
+std::vector<std::vector<ExtendedPair>> LinearEvaluation::sums(std::span<const size_t> giants,
+                                                              DiagonalRows& rows) {
+  std::vector<std::vector<ExtendedPair>> out(giants.size());
+  for (std::vector<ExtendedPair>& giant : out)
+    for (size_t image = 0; image < images_.size(); ++image) giant.push_back(make_pair());
+  const size_t terms = rows.rows().size();
+  const bool are_kept = images_[0].kept != nullptr;
   for (Scratch& s : scratch_) {
-    if (!kept_ && !s.babies) s.babies = make_doubles(run_ * babies_ * 2);
-    s.factors.resize(size_t(std::max(i64(1), run_ / kLine) * terms));
-    s.rows.resize(size_t(terms));
+    if (!are_kept && !s.babies) s.babies = make_doubles(run_ * babies_ * 2);
+    s.factors.resize(size_t(std::max(i64(1), run_ / kLine)) * terms);
+    s.rows.resize(terms);
   }
-  for_runs([&](int limb, i64 begin, i64 worker) {
-    Scratch& s = scratch_[size_t(worker)];
-    double* babies = kept_ ? kept_run(limb, begin) : s.babies.get();
-    fetch_factors(diagonals, limb, begin);
-    if (!kept_) make_babies(limb, begin, babies);
-    sum_run(giants, diagonals, limb, begin, babies, s, out);
-  });
+  for (int limb = 0; limb < limbs_; ++limb) {
+    rows.load(limb);
+    pool_.run(context_.n() / run_, [&](i64 task, i64 worker) {
+      Scratch& s = scratch_[size_t(worker)];
+      const i64 begin = begin_of(task);
+      const Factors factors = prepare_factors(rows, begin, s);
+      for (size_t image = 0; image < images_.size(); ++image) {
+        const Image& one = images_[image];
+        double* babies = are_kept ? kept_run(one, limb, begin) : s.babies.get();
+        if (!are_kept) make_babies(one, limb, begin, babies);
+        sum_run(giants, factors, limb, begin, babies, s, image, out);
+      }
+    });
+  }
   return out;
 }
 
@@ -125,14 +149,6 @@ void LinearEvaluation::switch_into(ExtendedPair v, const SwitchingKey& key, Exte
   });
 }
 
-Ciphertext LinearEvaluation::finish(ExtendedPair total, double plain_scale) const {
-  std::vector<RnsPoly> parts;
-  parts.push_back(std::move(total.c0));
-  parts.push_back(std::move(total.c1));
-  context_.ring().mod_down(parts, level_, pool_);
-  return {std::move(parts), x_.scale() * plain_scale, level_, x_.params_hash()};
-}
-
 ring::RnsRing::Digits LinearEvaluation::decompose_divided(RnsPoly& v) const {
   const ring::RnsRing& ring = context_.ring();
   ring::RnsRing::Remainder remainder = ring.make_remainder(level_, false);
@@ -168,70 +184,70 @@ void LinearEvaluation::append_terms(const std::vector<RnsPoly>& digits, const Sw
                    key->digits[d].a.limb(key_limb).data()});
 }
 
-SwitchedRun LinearEvaluation::baby_run(int limb, i64 baby, i64 begin) const {
-  const size_t digits = digits_.size(), first = size_t(limb * babies_ + baby) * digits;
+SwitchedRun LinearEvaluation::baby_run(const Image& image, int limb, i64 baby, i64 begin) const {
+  const size_t digits = image.digits.size(), first = size_t(limb * babies_ + baby) * digits;
   const bool is_special = limb > level_;  // P c_0 is 0 there
-  return {{terms_.data() + first, digits},
-          is_special ? nullptr : x_.part(0).limb(limb).data(),
+  return {{image.terms.data() + first, digits},
+          is_special ? nullptr : image.x->part(0).limb(limb).data(),
           is_special ? 0 : context_.ring().special_product(limb),
           &orders_[size_t(baby)],
           begin};
 }
 
-void LinearEvaluation::make_babies(int limb, i64 begin, double* out) const {
+void LinearEvaluation::make_babies(const Image& image, int limb, i64 begin, double* out) const {
   const bool is_special = limb > level_;
   for (i64 b = 0; b < babies_; ++b, out += 2 * kLine) {
     if (keys_[size_t(b)] == nullptr) {
-      copy_to_baby(is_special ? nullptr : x_.part(0).limb(limb).data() + begin,
-                   is_special ? nullptr : x_.part(1).limb(limb).data() + begin,
+      copy_to_baby(is_special ? nullptr : image.x->part(0).limb(limb).data() + begin,
+                   is_special ? nullptr : image.x->part(1).limb(limb).data() + begin,
                    is_special ? 0 : context_.ring().special_product(limb), modulus(limb), run_,
                    babies_, out);
       continue;
     }
     const bool has_next = b + 1 < babies_ && keys_[size_t(b) + 1] != nullptr;
     SwitchedRun next{};
-    if (has_next) next = baby_run(limb, b + 1, begin);
-    switch_to_baby(baby_run(limb, b, begin), modulus(limb), has_next ? &next : nullptr, babies_,
-                   out);
+    if (has_next) next = baby_run(image, limb, b + 1, begin);
+    switch_to_baby(baby_run(image, limb, b, begin), modulus(limb), has_next ? &next : nullptr,
+                   babies_, out);
   }
 }
 
-void LinearEvaluation::fetch_factors(const DiagonalSet& diagonals, int limb, i64 begin) const {
-  for (const std::vector<const RnsPoly*>& terms : diagonals.at)
-    for (const RnsPoly* diagonal : terms) {
-      const i64 repeat = context_.n() / diagonal->n();
-      __builtin_prefetch(diagonal->limb(limb).data() + begin / repeat, 0, 2);
-    }
-}
-
-void LinearEvaluation::sum_run(std::span<const size_t> giants, const DiagonalSet& diagonals,
-                               int limb, i64 begin, const double* babies, Scratch& s,
-                               std::vector<ExtendedPair>& out) const {
-  const i64 size = diagonals.at[0][0]->n();
+LinearEvaluation::Factors LinearEvaluation::prepare_factors(const DiagonalRows& rows, i64 begin,
+                                                            Scratch& s) const {
+  const i64 size = rows.size();
   const int shift = std::countr_zero(u64(context_.n() / size));
+  const bool is_upper = rows.is_mirrored() && begin >= context_.n() / 2;
+  const i64 at = begin >> shift, first = is_upper ? size - 1 - at : at, step = is_upper ? -1 : 1;
   const i64 equal = std::min(run_, i64(1) << shift);  // positions of one factor
   const bool is_constant = equal >= kLine;
   const i64 values = is_constant ? run_ / equal : 1, count = std::ssize(s.rows);
-  i64 t = 0;
-  for (const std::vector<const RnsPoly*>& terms : diagonals.at)
-    for (const RnsPoly* diagonal : terms) {
-      const u64* row = diagonal->limb(limb).data() + (begin >> shift);
-      s.rows[size_t(t)] = row;
-      for (i64 v = 0; is_constant && v < values; ++v)
-        s.factors[size_t(v * count + t)] = double(i64(row[v]));
-      ++t;
-    }
-  const i64 part = is_constant ? equal : run_;
-  for (i64 v = 0; v < values; ++v) {
+  for (i64 t = 0; t < count; ++t) {
+    const u64* row = rows.rows()[size_t(t)] + first;
+    s.rows[size_t(t)] = row;
+    if (!is_constant) __builtin_prefetch(row, 0, 2);
+    for (i64 v = 0; is_constant && v < values; ++v)
+      s.factors[size_t(v * count + t)] = double(i64(row[v * step]));
+  }
+  return {is_upper ? Direction::backward : Direction::forward, shift, is_constant, values,
+          is_constant ? equal : run_};
+}
+
+void LinearEvaluation::sum_run(std::span<const size_t> giants, const Factors& factors, int limb,
+                               i64 begin, const double* babies, const Scratch& s, size_t image,
+                               std::vector<std::vector<ExtendedPair>>& out) const {
+  const i64 part = factors.part, count = std::ssize(s.rows);
+  for (i64 v = 0; v < factors.values; ++v) {
     const i64 at = begin + v * part;
-    t = 0;
+    i64 t = 0;
     for (size_t g = 0; g < giants.size(); ++g) {
       const DiagonalRun run{babies + v * part * babies_ * 2, babies_, which_[giants[g]], part};
-      u64 *out0 = out[g].c0.limb(limb).data() + at, *out1 = out[g].c1.limb(limb).data() + at;
-      if (is_constant)
+      u64 *out0 = out[g][image].c0.limb(limb).data() + at,
+          *out1 = out[g][image].c1.limb(limb).data() + at;
+      if (factors.is_constant)
         sum_constant(run, s.factors.data() + v * count + t, modulus(limb), out0, out1);
       else
-        sum_rows(run, s.rows.data() + t, shift, modulus(limb), out0, out1);
+        sum_rows(run, s.rows.data() + t, factors.shift, factors.direction, modulus(limb), out0,
+                 out1);
       t += std::ssize(run.which);
     }
   }

@@ -81,10 +81,11 @@ void sum_constant_plain(const DiagonalRun& run, const double* factors, const Mod
       run, [&](size_t t, i64) { return u64(i64(factors[t])); }, q, out0, out1);
 }
 
-void sum_rows_plain(const DiagonalRun& run, const u64* const* rows, int shift, const Modulus& q,
-                    u64* out0, u64* out1) {
+void sum_rows_plain(const DiagonalRun& run, const u64* const* rows, int shift, Direction direction,
+                    const Modulus& q, u64* out0, u64* out1) {
+  const i64 sign = direction == Direction::forward ? 1 : -1;
   sum_plain(
-      run, [&](size_t t, i64 p) { return rows[t][p >> shift]; }, q, out0, out1);
+      run, [&](size_t t, i64 p) { return rows[t][sign * (p >> shift)]; }, q, out0, out1);
 }
 
 void copy_half_plain(const u64* row, u64 factor, const Modulus& q, i64 size, i64 babies,
@@ -132,10 +133,12 @@ void sum_constant(const DiagonalRun& run, const double* factors, const Modulus& 
   call(run, factors, q, out0, out1);
 }
 
-void sum_rows(const DiagonalRun& run, const u64* const* rows, int shift, const Modulus& q,
-              u64* out0, u64* out1, Isa isa) {
-  const auto call = isa >= Isa::avx2 ? sum_rows_avx2 : sum_rows_plain;
-  call(run, rows, shift, q, out0, out1);
+void sum_rows(const DiagonalRun& run, const u64* const* rows, int shift, Direction direction,
+              const Modulus& q, u64* out0, u64* out1, Isa isa) {
+  const auto call = isa >= Isa::avx512ifma ? sum_rows_avx512
+                    : isa >= Isa::avx2     ? sum_rows_avx2
+                                           : sum_rows_plain;
+  call(run, rows, shift, direction, q, out0, out1);
 }
 
 }  // namespace sinter::ckks::detail

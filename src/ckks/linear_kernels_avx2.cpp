@@ -141,10 +141,44 @@ SINTER_INLINE_AVX2 void store_line(const Sums& sums, const LineSums& s, u64* out
 }
 
 /// Factors of positions i..i+3, i a multiple of 4, shift at most 2.
+template <Direction kDirection>
 SINTER_INLINE_AVX2 __m256d load_factors(const u64* row, i64 i, int shift) {
-  if (shift == 0) return ring::load_words(row + i);
-  const i64 first = i64(row[i >> shift]), last = i64(row[(i + 2) >> shift]);
+  if (kDirection == Direction::forward) {
+    if (shift == 0) return ring::load_words(row + i);
+    const i64 first = i64(row[i >> shift]), last = i64(row[(i + 2) >> shift]);
+    return ring::to_doubles(_mm256_set_epi64x(last, last, first, first));
+  }
+  if (shift == 0) return _mm256_permute4x64_pd(ring::load_words(row - i - 3), 0x1B);
+  const i64 first = i64(row[-(i >> shift)]), last = i64(row[-((i + 2) >> shift)]);
   return ring::to_doubles(_mm256_set_epi64x(last, last, first, first));
+}
+
+/// The factors of a position are a line of each of hundreds of rows: too many streams for the
+/// processor to foresee. Asks for those of a later line; past the end is harmless.
+template <Direction kDirection>
+SINTER_INLINE_AVX2 void fetch_factors(const u64* row, i64 i, int shift) {
+  constexpr i64 kAhead = 32, kStep = kDirection == Direction::backward ? -1 : 1;  // positions
+  _mm_prefetch(reinterpret_cast<const char*>(row + kStep * ((i + kAhead) >> shift)), _MM_HINT_T0);
+}
+
+template <Direction kDirection>
+SINTER_INLINE_AVX2 void sum_rows_towards(const DiagonalRun& run, const u64* const* rows, int shift,
+                                         const Sums& sums, u64* out0, u64* out1) {
+  const i64 count = std::ssize(run.which);
+  for (i64 i = 0; i < run.size; i += kLine) {
+    const double* line = run.babies + 2 * i * run.baby_count;
+    LineSums s = empty_sums(sums);
+    for (i64 t = 0; t < count;) {
+      if (t != 0) restart(sums, s);
+      for (const i64 stop = std::min(t + sums.max_terms, count); t < stop; ++t) {
+        fetch_factors<kDirection>(rows[t], i, shift);
+        add_line(s, load_factors<kDirection>(rows[t], i, shift),
+                 load_factors<kDirection>(rows[t], i + 4, shift),
+                 line + 2 * kLine * run.which[size_t(t)]);
+      }
+    }
+    store_line(sums, s, out0 + i, out1 + i);
+  }
 }
 
 }  // namespace
@@ -198,20 +232,12 @@ SINTER_TARGET_AVX2 void sum_constant_avx2(const DiagonalRun& run, const double* 
 }
 
 SINTER_TARGET_AVX2 void sum_rows_avx2(const DiagonalRun& run, const u64* const* rows, int shift,
-                                      const Modulus& q, u64* out0, u64* out1) {
+                                      Direction direction, const Modulus& q, u64* out0, u64* out1) {
   const Sums sums = sums_of(q);
-  const i64 count = std::ssize(run.which);
-  for (i64 i = 0; i < run.size; i += kLine) {
-    const double* line = run.babies + 2 * i * run.baby_count;
-    LineSums s = empty_sums(sums);
-    for (i64 t = 0; t < count;) {
-      if (t != 0) restart(sums, s);
-      for (const i64 stop = std::min(t + sums.max_terms, count); t < stop; ++t)
-        add_line(s, load_factors(rows[t], i, shift), load_factors(rows[t], i + 4, shift),
-                 line + 2 * kLine * run.which[size_t(t)]);
-    }
-    store_line(sums, s, out0 + i, out1 + i);
-  }
+  if (direction == Direction::forward)
+    sum_rows_towards<Direction::forward>(run, rows, shift, sums, out0, out1);
+  else
+    sum_rows_towards<Direction::backward>(run, rows, shift, sums, out0, out1);
 }
 
 SINTER_TARGET_AVX2 void copy_half_avx2(const u64* row, u64 factor, const Modulus& q, i64 size,

@@ -127,6 +127,11 @@ LinearPlan plan_linear(std::span<const i64> indices, i64 slots, const LinearCost
   return plan_linear(indices, slots, best, best_form);
 }
 
+std::vector<i64> baby_count_candidates(std::span<const i64> indices, i64 slots) {
+  const std::set<i64> all = candidates(signed_indices(indices, slots), slots);
+  return {all.begin(), all.end()};
+}
+
 i64 LinearPlan::diagonal_count() const {
   i64 sum = 0;
   for (const Giant& giant : giants) sum += std::ssize(giant.terms);

@@ -37,6 +37,7 @@ enum class ObjectKind : u32 {
   public_key = 4,
   secret_key = 5,
   expanded_keys = 6,
+  bundle = 7,  ///< several ciphertexts (ckks/bundle.h)
 };
 
 /// What the header says `data` is. throws Error(bad_input) without a header of this format.

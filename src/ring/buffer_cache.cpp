@@ -51,12 +51,13 @@ BufferCache::~BufferCache() {
   for (const Entry& entry : kept_) free(entry.buffer);
 }
 
-u64* BufferCache::take(i64 words) {
+u64* BufferCache::take(i64& words) {
   {
     const std::lock_guard lock(mutex_);
     for (auto it = kept_.rbegin(); it != kept_.rend(); ++it) {
-      if (it->words != words) continue;
+      if (it->words < words || it->words > words + words / 4) continue;
       u64* buffer = it->buffer;
+      words = it->words;
       kept_.erase(std::next(it).base());
       kept_words_ -= words;
       return buffer;

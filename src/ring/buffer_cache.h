@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Freed limbs kept for the next polynomial of the same size. An operation on ciphertexts makes and
-// drops several polynomials of some megabytes; returned to the system and asked for again, their
-// pages would be cleared every time (a fifth of a rotation). What is kept is bounded; beyond it the
-// oldest buffers go back to the system.
+// Freed limbs kept for the next polynomial of about the same size. An operation on ciphertexts
+// makes and drops several polynomials of some megabytes; returned to the system and asked for
+// again, their pages would be cleared every time (a fifth of a rotation). What is kept is bounded;
+// beyond it the oldest buffers go back to the system.
 #pragma once
 #include <deque>
 #include <mutex>
@@ -20,8 +20,9 @@ class BufferCache {
   BufferCache(const BufferCache&) = delete;
   BufferCache& operator=(const BufferCache&) = delete;
 
-  /// `words` words on a 64-byte boundary, holding anything. throws std::bad_alloc
-  u64* take(i64 words);
+  /// At least `words` words on a 64-byte boundary, holding anything; `words` becomes what it is, up
+  /// to a quarter more, and is what give_back wants. throws std::bad_alloc
+  u64* take(i64& words);
   void give_back(u64* buffer, i64 words) noexcept;
 
   /// The same without a cache.

@@ -70,6 +70,11 @@ void scale(const u64* x, const Modulus& q, const ShoupFactor& w, i64 n, u64* out
 /// out[i] = (x[i] - y[i]) w mod q.
 void subtract_and_scale(const u64* x, const u64* y, const Modulus& q, const ShoupFactor& w, i64 n,
                         u64* out, Isa isa = active_isa());
+/// even[i] = (x[i] + x[2n-1-i]) / 2, odd[i] = (x[i] - x[2n-1-i]) w, all modulo q and i < n: what
+/// two polynomials that do not change under X -> 1/X were before they became one
+/// (ckks/encode_pairs.cpp). odd may be nullptr; no output is x.
+void split_mirrored(const u64* x, const Modulus& q, const ShoupFactor& w, i64 n, u64* even,
+                    u64* odd, Isa isa = active_isa());
 /// out[i] = the centred representative of x[i] modulo `divisor`, modulo q.
 void reduce_centred(const u64* x, const Modulus& divisor, const Modulus& q, i64 n, u64* out,
                     Isa isa = active_isa());

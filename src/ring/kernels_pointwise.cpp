@@ -70,6 +70,33 @@ SINTER_TARGET_AVX2 void subtract_and_scale_avx2(const u64* x, const u64* y, cons
   subtract_and_scale_plain(x, y, q, w, i, end, out);
 }
 
+void split_mirrored_plain(const u64* x, const Modulus& modulus, const ShoupFactor& factor, i64 n,
+                          i64 begin, u64* even, u64* odd) {
+  const Modulus q = modulus;
+  const ShoupFactor w = factor;
+  for (i64 i = begin; i < n; ++i) {
+    const u64 first = x[i], second = x[2 * n - 1 - i], sum = q.add(first, second);
+    even[i] = (sum % 2 == 0 ? sum : sum + q.value()) / 2;
+    if (odd != nullptr) odd[i] = q.mul(q.sub(first, second), w);
+  }
+}
+
+SINTER_TARGET_AVX2 void split_mirrored_avx2(const u64* x, const Modulus& q, const ShoupFactor& w,
+                                            i64 n, i64 begin, u64* even, u64* odd) {
+  const FmaModulus m = fma_modulus(q.value());
+  const FmaFactor factor = fma_factor(m, centred(w.w, q.value()));
+  const FmaFactor half = fma_factor(m, centred((q.value() + 1) / 2, q.value()));
+  i64 i = begin;
+  for (; i + 4 <= n; i += 4) {
+    const __m256d first = load_words(x + i),
+                  second = _mm256_permute4x64_pd(load_words(x + 2 * n - 4 - i), 0x1B);
+    store_canonical(even + i, m, fma_mul(m, _mm256_add_pd(first, second), half));
+    if (odd != nullptr)
+      store_canonical(odd + i, m, fma_mul(m, _mm256_sub_pd(first, second), factor));
+  }
+  split_mirrored_plain(x, q, w, n, i, even, odd);
+}
+
 void reduce_centred_plain(const u64* x, const Modulus& divisor, const Modulus& modulus, i64 begin,
                           i64 end, u64* out) {
   const Modulus q = modulus;
@@ -108,6 +135,12 @@ void subtract_and_scale(const u64* x, const u64* y, const Modulus& q, const Shou
                         u64* out, Isa isa) {
   const auto run = isa >= Isa::avx2 ? subtract_and_scale_avx2 : subtract_and_scale_plain;
   run(x, y, q, w, 0, n, out);
+}
+
+void split_mirrored(const u64* x, const Modulus& q, const ShoupFactor& w, i64 n, u64* even,
+                    u64* odd, Isa isa) {
+  const auto run = isa >= Isa::avx2 ? split_mirrored_avx2 : split_mirrored_plain;
+  run(x, q, w, n, 0, even, odd);
 }
 
 void reduce_centred(const u64* x, const Modulus& divisor, const Modulus& q, i64 n, u64* out,

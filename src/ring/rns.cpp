@@ -12,7 +12,7 @@ namespace sinter::ring {
 namespace {
 
 constexpr i64 kTile = 256;  // coefficients: 16 rows of y are 32 KiB
-constexpr i64 kCacheBytes = i64(256) << 20;
+constexpr i64 kCacheBytes = i64(512) << 20;
 constexpr int kGroup = 4;        // limbs at a time: of 512 KiB each at N = 2^16
 constexpr int kMaxSources = 16;  // special primes, or primes of one digit
 constexpr size_t kMaxTargets = 128;

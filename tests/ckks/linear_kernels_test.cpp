@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "base/random.h"
@@ -124,13 +125,27 @@ TEST_P(LinearKernels, sums_over_babies_are_exact_for_any_number_of_terms) {
           factors.push_back(double(i64(rows.back()[0])));
         }
         for (const std::vector<u64>& row : rows) pointers.push_back(row.data());
+        std::vector<std::vector<u64>> reversed = rows;
+        std::vector<const u64*> mirrored;  // of the value for position 0
+        for (std::vector<u64>& row : reversed) {
+          std::ranges::reverse(row);
+          mirrored.push_back(&row.back());
+        }
         const DiagonalRun run{x.data(), babies, which, size};
         std::vector<u64> out0(static_cast<size_t>(size)), out1(out0);
         for (int shift : {-1, 0, 1, 2}) {  // -1: one factor for all positions
           if (shift < 0)
             sum_constant(run, factors.data(), q, out0.data(), out1.data(), GetParam());
           else
-            sum_rows(run, pointers.data(), shift, q, out0.data(), out1.data(), GetParam());
+            sum_rows(run, pointers.data(), shift, Direction::forward, q, out0.data(), out1.data(),
+                     GetParam());
+          if (shift >= 0) {  // mirrored rows, read backward, give the same
+            std::vector<u64> back0(out0), back1(out1);
+            sum_rows(run, mirrored.data(), shift, Direction::backward, q, back0.data(),
+                     back1.data(), GetParam());
+            ASSERT_EQ(back0, out0) << "shift " << shift;
+            ASSERT_EQ(back1, out1) << "shift " << shift;
+          }
           for (i64 p = 0; p < size; ++p)
             for (int half : {0, 1}) {
               u64 expected = 0;

@@ -99,7 +99,7 @@ TEST(LinearOptions, memory_and_threads_never_change_a_byte) {
       const Ciphertext cx = party.encrypt(random_values(rng, slots));
       const std::vector<std::byte> expected = save_ciphertext(
           party.c(), apply_linear(party.c(), plan, map.source(), 0x1p40, cx, keys, party.pool));
-      const i64 one = 2 * period * 5 * 8, all = one * std::ssize(map.indices);
+      const i64 one = period * 5 * 8, all = one * std::ssize(map.indices);
       for (i64 kept : {i64(0), one - 1, 7 * one + 3, all}) {
         const EncodedDiagonals encoded =
             encode_diagonals(party.c(), plan, map.source(), 0x1p40, 2, two, kept);
@@ -124,7 +124,7 @@ TEST(LinearOptions, left_out_diagonals_need_their_source) {
   const EvaluationKeys keys = keys_for(party, plan, 2);
   const Ciphertext x = party.encrypt(std::vector<double>{1, 2});
   const EncodedDiagonals some =
-      encode_diagonals(party.c(), plan, map.source(), 0x1p40, 2, party.pool, 2 * 16 * 5 * 8);
+      encode_diagonals(party.c(), plan, map.source(), 0x1p40, 2, party.pool, 16 * 5 * 8);
   EXPECT_NE(error_of([&] { apply_linear(party.c(), plan, some, x, keys, party.pool); },
                      ErrorKind::bad_argument)
                 .find("expected all 3 diagonals encoded, found 2 left out"),

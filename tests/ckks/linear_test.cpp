@@ -175,7 +175,7 @@ TEST(Linear, diagonals_encoded_ahead_and_on_the_fly_give_identical_bytes_on_any_
         bytes_of(party, apply_linear(party.c(), plan, encoded, cx, keys, party.pool));
     EXPECT_EQ(ahead, bytes_of(party, apply_linear(party.c(), plan, map.source(), 0x1p40, cx, keys,
                                                   three)));
-    EXPECT_EQ(encoded.bytes(), 13 * 2 * period * 5 * 8);  // three primes and two special ones
+    EXPECT_EQ(encoded.bytes(), 13 * period * 5 * 8);  // three primes and two special ones
   }
 }
 

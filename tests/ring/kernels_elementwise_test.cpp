@@ -29,6 +29,25 @@ std::vector<u64> mixed_row(Rng& rng, i64 n, const Modulus& q) {
   return out;
 }
 
+TEST(Elementwise, mirrored_halves_are_their_mean_and_scaled_difference) {
+  Rng rng(test_seed());
+  for (const Modulus& q : moduli())
+    for (i64 n : kLengths)
+      for (Isa isa : runnable_isas()) {
+        if (q.value() == 3) continue;
+        const std::vector<u64> x = mixed_row(rng, 2 * n, q), w = mixed_row(rng, 1, q);
+        std::vector<u64> even(static_cast<size_t>(n)), odd(even), alone(even);
+        split_mirrored(x.data(), q, q.shoup(w[0]), n, even.data(), odd.data(), isa);
+        split_mirrored(x.data(), q, q.shoup(w[0]), n, alone.data(), nullptr, isa);
+        EXPECT_EQ(alone, even);
+        for (size_t i = 0; i < size_t(n); ++i) {
+          const u64 first = x[i], second = x[size_t(2 * n) - 1 - i];
+          ASSERT_EQ(q.add(even[i], even[i]), q.add(first, second)) << name(isa) << " at " << i;
+          ASSERT_EQ(odd[i], q.mul(q.sub(first, second), w[0])) << name(isa) << " at " << i;
+        }
+      }
+}
+
 TEST(Elementwise, sums_differences_and_products_are_those_of_single_residues) {
   Rng rng(test_seed());
   for (const Modulus& q : moduli())

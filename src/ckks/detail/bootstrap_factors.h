@@ -40,9 +40,9 @@ using Factors = std::vector<std::unique_ptr<Factor>>;
 LinearPlan plan_consecutive(i64 first, i64 stride, i64 count, i64 slots);
 
 /// The matrices in the order of application, the first at `top_level`, the others below it.
-/// plain_scales: one each. shift: of the operand; then of the result, which is 0 with
-/// `takes_back`.
-Factors plan_factors(const Context& context, std::vector<DiagonalMatrix> matrices, int top_level,
+/// slots: of the context. plain_scales: one each. shift: of the operand; then of the result, which
+/// is 0 with `takes_back`.
+Factors plan_factors(i64 slots, std::vector<DiagonalMatrix> matrices, int top_level,
                      const std::vector<double>& plain_scales, i64& shift, bool takes_back);
 
 /// Encodes ahead, small factors first, while the bytes fit; of the first one that does not fit, as

@@ -36,6 +36,13 @@ std::unique_ptr<const BootstrapPlan> plan_bootstrap(std::shared_ptr<const Contex
                                                     const BootstrapOptions& options,
                                                     ThreadPool& pool);
 
+/// The same without the values of the factors: levels, options and rotations, in microseconds.
+/// throws  as Bootstrapper::create
+BootstrapPlan outline_bootstrap(const CkksParams& params, const BootstrapOptions& options);
+
+/// The keys of a plan or an outline.
+KeyManifest manifest_of(const CkksParams& params, const BootstrapPlan& plan);
+
 /// The integer f that brings a message of this scale nearest to q_0 / 2^b.
 double scale_up(double q0, double scale, int log_message_ratio);
 

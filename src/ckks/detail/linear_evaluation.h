@@ -19,30 +19,52 @@ struct FreeDoubles {
 };
 using AlignedDoubles = std::unique_ptr<double[], FreeDoubles>;
 
-/// What does not change during one evaluation. Borrows everything. thread: one; parallel inside.
+/// What does not change during one evaluation, of one or several ciphertexts of one level. Borrows
+/// everything. thread: one; parallel inside.
 class LinearEvaluation {
  public:
-  LinearEvaluation(const Context& context, const LinearPlan& plan, const Ciphertext& x,
-                   const EvaluationKeys& keys, ThreadPool& pool);
+  LinearEvaluation(const Context& context, const LinearPlan& plan,
+                   std::span<const Ciphertext* const> x, const EvaluationKeys& keys,
+                   ThreadPool& pool);
   i64 pair_bytes() const { return 2 * limbs_ * context_.n() * i64(sizeof(u64)); }
   ExtendedPair make_pair() const {
     return {context_.ring().make_poly(limbs_), context_.ring().make_poly(limbs_)};
   }
+  /// Zeros in memory of the ring's cache.
+  ExtendedPair zero_pair() const;
+  const SwitchingKey& key(const EvaluationKeys& keys, i64 rotation) const {
+    return keys.galois(context_, rotation, level_);
+  }
   /// Babies once for all groups that follow.
   void keep_babies();
-  /// V_g for the giants asked for.
-  std::vector<ExtendedPair> sums(std::span<const size_t> giants, const DiagonalSet& diagonals);
+  i64 kept_bytes() const { return std::ssize(images_) * babies_ * pair_bytes(); }
+  /// V_g for the giants asked for, [giant][ciphertext]. Limb by limb: the rows of a limb are made,
+  /// then every run of it is summed.
+  std::vector<std::vector<ExtendedPair>> sums(std::span<const size_t> giants, DiagonalRows& rows);
   /// total += R_g(v) with this key. A few limbs at a time: their digits are extended into the
   /// scratch rows of the thread and multiplied at once. v.c1 becomes w.
   void switch_into(ExtendedPair v, const SwitchingKey& key, ExtendedPair& total);
-  Ciphertext finish(ExtendedPair total, double plain_scale) const;
 
  private:
+  /// One of the ciphertexts.
+  struct Image {
+    const Ciphertext* x;
+    std::vector<ring::RnsPoly> digits;  ///< of c_1
+    std::vector<ring::PairTerm> terms;  ///< [limb][baby][digit]
+    AlignedDoubles kept;                ///< [limb][run] babies, or none
+  };
   /// Memory of one thread for one run.
   struct Scratch {
     AlignedDoubles babies;
     std::vector<double> factors;
     std::vector<const u64*> rows;
+  };
+  /// Factors of one run: rows from its first position on, or constants.
+  struct Factors {
+    Direction direction;
+    int shift;
+    bool is_constant;
+    i64 values, part;  ///< constants: how many, and positions of each
   };
 
   const ring::Modulus& modulus(int limb) const {
@@ -53,38 +75,35 @@ class LinearEvaluation {
   /// The runs in the order of those that the automorphism takes them from, so that keys and digits
   /// are read in order.
   std::vector<i64> sequence_of(const RunOrder& order) const;
-  double* kept_run(int limb, i64 begin) const {
-    return kept_.get() + (limb * context_.n() + begin) * babies_ * 2;
+  double* kept_run(const Image& image, int limb, i64 begin) const {
+    return image.kept.get() + (limb * context_.n() + begin) * babies_ * 2;
   }
-  /// body(limb, begin, worker) for every run of every limb.
-  template <class Body>
-  void for_runs(const Body& body) const {
-    const i64 runs = context_.n() / run_;
-    pool_.run(limbs_ * runs,
-              [&](i64 task, i64 worker) { body(int(task / runs), task % runs * run_, worker); });
+  /// Where run `task` begins: a run and its mirror image follow each other, for they read the same
+  /// part of mirrored rows.
+  i64 begin_of(i64 task) const {
+    return task % 2 == 0 ? task / 2 * run_ : context_.n() - (task / 2 + 1) * run_;
   }
   /// The products of one limb of digits and key; without a key nothing, but as many places.
   void append_terms(const std::vector<ring::RnsPoly>& digits, const SwitchingKey* key, int limb,
                     std::vector<ring::PairTerm>& out) const;
-  SwitchedRun baby_run(int limb, i64 baby, i64 begin) const;
-  void make_babies(int limb, i64 begin, double* out) const;
-  /// The factors of a run are a line of each of many diagonals: on their way while babies are made.
-  void fetch_factors(const DiagonalSet& diagonals, int limb, i64 begin) const;
-  void sum_run(std::span<const size_t> giants, const DiagonalSet& diagonals, int limb, i64 begin,
-               const double* babies, Scratch& s, std::vector<ExtendedPair>& out) const;
+  SwitchedRun baby_run(const Image& image, int limb, i64 baby, i64 begin) const;
+  void make_babies(const Image& image, int limb, i64 begin, double* out) const;
+  /// Gathers the factors of a run into the scratch and has them fetched: they are a line of each
+  /// of many rows, on their way while babies are made.
+  Factors prepare_factors(const DiagonalRows& rows, i64 begin, Scratch& s) const;
+  void sum_run(std::span<const size_t> giants, const Factors& factors, int limb, i64 begin,
+               const double* babies, const Scratch& s, size_t image,
+               std::vector<std::vector<ExtendedPair>>& out) const;
 
   const Context& context_;
-  const Ciphertext& x_;
   ThreadPool& pool_;
   int level_, limbs_;
-  i64 babies_, run_;                       ///< how many; positions of a run
-  std::vector<std::vector<int>> which_;    ///< [giant][term]: the baby
-  std::vector<ring::RnsPoly> digits_;      ///< of c_1
+  i64 babies_, run_;                     ///< how many; positions of a run
+  std::vector<std::vector<int>> which_;  ///< [giant][term]: the baby
+  std::vector<Image> images_;
   std::vector<const SwitchingKey*> keys_;  ///< [baby]; nullptr for rotation 0
   std::vector<RunOrder> orders_;           ///< [baby]
-  std::vector<ring::PairTerm> terms_;      ///< [limb][baby][digit]
   std::vector<Scratch> scratch_;           ///< [worker]
-  AlignedDoubles kept_;                    ///< [limb][run] babies, or none
 };
 
 }  // namespace sinter::ckks::detail

@@ -83,9 +83,11 @@ struct DiagonalRun {
 /// One factor per term, a residue as a double, for all positions.
 void sum_constant(const DiagonalRun& run, const double* factors, const ring::Modulus& q, u64* out0,
                   u64* out1, Isa isa = active_isa());
-/// factor_t of position i is rows[t][i >> shift]; shift 0, 1 or 2.
-void sum_rows(const DiagonalRun& run, const u64* const* rows, int shift, const ring::Modulus& q,
-              u64* out0, u64* out1, Isa isa = active_isa());
+/// Which way rows of factors are read.
+enum class Direction { forward, backward };
+/// factor_t of position i is rows[t][i >> shift], or rows[t][-(i >> shift)]; shift 0, 1 or 2.
+void sum_rows(const DiagonalRun& run, const u64* const* rows, int shift, Direction direction,
+              const ring::Modulus& q, u64* out0, u64* out1, Isa isa = active_isa());
 
 // Only where Isa::avx2 runs.
 void switch_to_baby_avx2(const SwitchedRun& run, const ring::Modulus& q, const SwitchedRun* next,
@@ -93,8 +95,10 @@ void switch_to_baby_avx2(const SwitchedRun& run, const ring::Modulus& q, const S
 void switch_and_add_avx2(const SwitchedRun& run, const ring::Modulus& q, u64* sum0, u64* sum1);
 void sum_constant_avx2(const DiagonalRun& run, const double* factors, const ring::Modulus& q,
                        u64* out0, u64* out1);
-void sum_rows_avx2(const DiagonalRun& run, const u64* const* rows, int shift,
+void sum_rows_avx2(const DiagonalRun& run, const u64* const* rows, int shift, Direction direction,
                    const ring::Modulus& q, u64* out0, u64* out1);
+void sum_rows_avx512(const DiagonalRun& run, const u64* const* rows, int shift, Direction direction,
+                     const ring::Modulus& q, u64* out0, u64* out1);  ///< Isa::avx512ifma
 void copy_half_avx2(const u64* row, u64 factor, const ring::Modulus& q, i64 size, i64 babies,
                     double* out);
 
