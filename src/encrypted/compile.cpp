@@ -4,13 +4,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
+#include <thread>
 
 #include "encrypted/assemble.h"
 #include "encrypted/check.h"
+#include "encrypted/choose_plan.h"
 #include "encrypted/client.h"
 #include "encrypted/detail/explain_program.h"
-#include "encrypted/fit.h"
+#include "encrypted/graph_levels.h"
 #include "encrypted/lower.h"
+#include "encrypted/precision.h"
 #include "encrypted/serialize.h"
 #include "encrypted/simulate.h"
 
@@ -21,8 +25,7 @@ namespace {
 constexpr double kSimulationAgreement = 1e-6;
 constexpr double kSmallestPlainScale = 0x1p15;  ///< weights below it would keep few bits
 constexpr double kSmallestPrecision = 8;        ///< bits of the result
-constexpr u64 kNoiseSeed = 1, kNoiseRuns = 4;
-constexpr i64 kNoiseImages = 4;
+constexpr i64 kMostThreads = 16;
 
 i64 slots_of(const SchemeOptions& scheme) {
   require(scheme.log_n >= 4 && scheme.log_n <= 17, ErrorKind::bad_argument,
@@ -34,6 +37,10 @@ void check_options(const CompileOptions& options) {
   slots_of(options.scheme);
   require(std::isfinite(options.margin) && options.margin >= 1, ErrorKind::bad_argument,
           "compile: expected a margin of at least 1, found ", options.margin);
+  const i64 batch = options.packing.batch;
+  require(batch >= 0 && (batch & (batch - 1)) == 0, ErrorKind::bad_argument,
+          "compile: expected a batch of 1, 2, 4, ... images, or 0 for as many as fit, found ",
+          batch);
 }
 
 /// Every value, widened by the margin, below half the modulus of its level.
@@ -54,20 +61,15 @@ void check_headroom(const EncryptedProgram& program, double margin) {
 
 /// The encoder keeps two bits free: every plaintext, scaled, must fit below them.
 void check_plaintexts(const EncryptedProgram& program) {
-  const auto largest = [](const SlotVector& v) {
-    double m = 0;
-    for (const Run& run : v.runs) m = std::max(m, std::abs(run.value));
-    return m;
-  };
   for (const Instruction& i : program.instructions) {
     if (i.op != Opcode::linear && i.op != Opcode::add_vector) continue;
     double value = 0, scale = i.plain_scale;
     if (i.op == Opcode::add_vector) {
-      value = largest(program.vectors[size_t(i.table)]);
+      value = program.vectors[size_t(i.table)].largest();
       scale = i.scale;
     } else {
       for (const SlotVector& row : program.maps[size_t(i.table)].rows)
-        value = std::max(value, largest(row));
+        value = std::max(value, row.largest());
     }
     const double room = program.params.log2_q(i.level) - 2 - std::log2(scale);
     require(value == 0 || std::log2(value) < room, ErrorKind::bad_argument,
@@ -81,31 +83,6 @@ void check_plaintexts(const EncryptedProgram& program) {
             std::log2(i.plain_scale), "; the primes of log_q must be about as large as log_scale, ",
             program.params.options().log_scale, " bits");
   }
-}
-
-/// The standard deviation of the scheme's error in an element of the result: the largest that any
-/// element has on any of up to kNoiseImages calibration images, each run under kNoiseRuns seeds and
-/// measured over these runs and all copies of the element.
-double predict_error(const EncryptedProgram& program, std::span<const Tensor> images) {
-  const i64 period = program.instructions.back().period;
-  const i64 count = std::min<i64>(kNoiseImages, std::ssize(images));
-  double largest = 0;
-  for (i64 image = 0; image < count; ++image) {
-    const i64 at = image * std::ssize(images) / count;
-    const std::vector<double> input = pack_input(program, images[size_t(at)]);
-    const std::vector<double> exact = simulate(program, input);
-    std::vector<double> squares(program.output_slots.size(), 0.0);
-    for (u64 run = 0; run < kNoiseRuns; ++run) {
-      const u64 seed = kNoiseSeed + u64(image) * kNoiseRuns + run;
-      const std::vector<double> noisy = simulate(program, input, {seed, {}});
-      for (size_t e = 0; e < squares.size(); ++e)
-        for (i64 s = program.output_slots[e]; s < program.slots(); s += period)
-          squares[e] += std::pow(noisy[size_t(s)] - exact[size_t(s)], 2);
-    }
-    const double samples = double(kNoiseRuns) * double(program.slots() / period);
-    for (double sum : squares) largest = std::max(largest, std::sqrt(sum / samples));
-  }
-  return largest;
 }
 
 /// Two digits, rounded up.
@@ -131,48 +108,28 @@ void check_simulation(const EncryptedProgram& program, const StageGraph& stages,
           "compile: the program differs from the network by ", error, " at values up to ", largest);
 }
 
-int unfused_depth(const Graph& model, i64& nodes) {
-  try {
-    const Graph graph = bind_and_fuse(model, false);
-    nodes = graph.node_count();
-    const StageGraph stages = lower(graph);
-    return plan_levels(stages, unmerged_depths(stages)).depth;
-  } catch (const Error&) {
-    return -1;  // the graph as given has parts that only fusion removes
-  }
-}
-
-/// Everything up to the parameters.
-struct Planned {
-  Graph fused;
-  Fitted fitted;
-  std::vector<double> ranges;
-  std::vector<Tensor> images;
-  std::vector<Layout> layouts;
-  LevelPlan plan;
-};
-
-Planned plan(const Graph& model, std::span<const Tensor> calibration, const CompileOptions& options,
-             const Progress& progress) {
-  Planned p{bind_and_fuse(model, true), {}, {}, {}, {}, {}};
-  const i64 slots = slots_of(options.scheme);
-  p.fitted = fit(p.fused, slots, options.pay_for_affine);
-  p.images = calibration_images(p.fitted.stages.input_dims, calibration);
-  p.layouts = lay_out(p.fitted.stages, slots);
-  p.plan = plan_levels(p.fitted.stages);
-  p.ranges = measure_ranges(p.fitted.stages, p.fused, p.images, progress);
-  return p;
-}
-
-Explanation start_explanation(const Graph& model, const Planned& p) {
+Explanation start_explanation(const Graph& model, const ChosenPlan& chosen) {
+  const Planned& p = chosen.planned;
   Explanation e;
+  e.candidates = chosen.candidates;
+  e.units = chosen.options.units.text();
   e.nodes = p.fused.node_count();
   e.nodes_unfused = model.node_count();
   e.depth = p.plan.depth;
-  e.depth_unfused = unfused_depth(model, e.nodes_unfused);
+  e.merges = p.fitted.stages.merges;
+  e.depth_unfused = graph_levels(p.network).value_or(-1);
   e.patches_merged = p.fitted.members > 1 ? p.fitted.members : 0;
   e.notes = p.fitted.stages.notes;
   return e;
+}
+
+/// What the proof found, on the rows of the stages.
+void add_differences(Explanation& e, const Planned& p, const EncryptedProgram& program) {
+  const std::vector<i64> rows = layers_of(p.fitted.stages, program);
+  for (size_t k = 0; k < rows.size(); ++k) {
+    e.layers[size_t(rows[k])].value = p.measured.differences[k].value;
+    e.layers[size_t(rows[k])].difference = p.measured.differences[k].difference;
+  }
 }
 
 /// Names and levels only, of a plan that has no program.
@@ -204,16 +161,17 @@ void add_parameters(Explanation& e, const StageGraph& stages, const LevelPlan& p
   }
 }
 
-}  // namespace
-
-Compiled compile(const Graph& model, std::span<const Tensor> calibration,
-                 const CompileOptions& options, const Progress& progress) {
-  check_options(options);
-  const Planned p = plan(model, calibration, options, progress);
-  const StageGraph& stages = p.fitted.stages;
-  const ckks::CkksParams params = parameters_for(options.scheme, stages, p.plan);
-  EncryptedProgram program = assemble(stages, p.layouts, p.plan, params, p.ranges);
+/// From the chosen plan to the program.
+Compiled build(const Graph& model, const ChosenPlan& chosen, const Decided& decided) {
+  const Planned& p = chosen.planned;
+  const CompileOptions& options = chosen.options;
+  const ckks::CkksParams& params = decided.params;
+  const BootstrappedGraph& g = decided.graph;
+  ThreadPool pool(std::clamp<i64>(std::thread::hardware_concurrency(), 1, kMostThreads));
+  EncryptedProgram program = assemble(g.stages, g.layouts, g.plan, params, g.ranges,
+                                      options.units.at(params.log_n()), pool, options.keys);
   program.metadata = options.metadata;
+  program.metadata[kPlanUnits] = options.units.text();
   double largest_input = 0;
   for (const Tensor& image : p.images)
     for (float v : image.data<float>())
@@ -226,9 +184,11 @@ Compiled compile(const Graph& model, std::span<const Tensor> calibration,
   check_plaintexts(program);
   check(program);
   check_headroom(program, options.margin);
-  check_simulation(program, stages, p.images[0]);
-  if (const double error = predict_error(program, p.images); error > 0)
-    program.metadata[kOutputError] = two_digits(error);
+  check_simulation(program, g.stages, p.images[0]);
+  const PredictedErrors errors = predict_errors(program, p.images, pool);
+  if (errors.output > 0) program.metadata[kOutputError] = two_digits(errors.output);
+  for (size_t l = 0; l < errors.layers.size(); ++l)
+    if (errors.layers[l] > 0) program.layers[l].error = std::stod(two_digits(errors.layers[l]));
   const double bits = program.output_bits();
   require(bits >= kSmallestPrecision || bits == 0, ErrorKind::bad_argument,
           "compile: the result would keep ", bits, " bits of precision, fewer than ",
@@ -236,21 +196,42 @@ Compiled compile(const Graph& model, std::span<const Tensor> calibration,
           ": a larger log_scale (and log_q0), or values of larger range in the "
           "layers, would help");
   program.hash = program_hash(program);
-  Explanation explanation = start_explanation(model, p);
+  Explanation explanation = start_explanation(model, chosen);
   explanation.precision_bits = bits;
-  detail::add_totals(explanation, program);
-  return {std::make_shared<const EncryptedProgram>(std::move(program)), std::move(explanation)};
+  explanation.bootstrap_text = decided.bootstrap_text;
+  detail::add_totals(explanation, program, options.units);
+  add_differences(explanation, p, program);
+  auto reference = std::make_shared<const LayerReference>(p.network, g.stages, g.layouts, program);
+  return {std::make_shared<const EncryptedProgram>(std::move(program)), std::move(explanation),
+          std::move(reference)};
+}
+
+}  // namespace
+
+Compiled compile(const Graph& model, std::span<const Tensor> calibration,
+                 const CompileOptions& options, const Progress& progress) {
+  check_options(options);
+  const ChosenPlan chosen = choose_plan(model, calibration, options, progress);
+  return build(model, chosen, decide(chosen.planned, chosen.options));
 }
 
 Explanation explain_only(const Graph& model, std::span<const Tensor> calibration,
                          const CompileOptions& options, bool fuse, const Progress& progress) {
   check_options(options);
   if (fuse) {
-    const Planned p = plan(model, calibration, options, progress);
+    const ChosenPlan chosen = choose_plan(model, calibration, options, progress, true);
+    const Planned& p = chosen.planned;
     const StageGraph& stages = p.fitted.stages;
-    Explanation e = start_explanation(model, p);
-    add_parameters(e, stages, p.plan, options.scheme);
-    if (e.feasible) return compile(model, calibration, options, progress).explanation;
+    Explanation e = start_explanation(model, chosen);
+    std::optional<Decided> decided;
+    try {
+      decided = decide(p, chosen.options);
+    } catch (const Error& error) {
+      e.feasible = false;
+      e.reason = error.what();
+    }
+    if (decided) return build(model, chosen, *decided).explanation;
+    e.slots = slots_of(chosen.options.scheme);
     std::vector<int> depths;
     for (const Stage& s : stages.stages) depths.push_back(s.kind == StageKind::input ? 0 : 1);
     e.layers = level_rows(stages, p.plan, depths);

@@ -13,8 +13,11 @@
 
 #include "base/progress.h"
 #include "ckks/params.h"
+#include "encrypted/choose_babies.h"
 #include "encrypted/explain.h"
+#include "encrypted/layer_values.h"
 #include "encrypted/program.h"
+#include "encrypted/unit_costs.h"
 #include "graph/graph.h"
 
 namespace sinter::encrypted {
@@ -22,18 +25,48 @@ namespace sinter::encrypted {
 /// The scheme, before the number of levels is known.
 struct SchemeOptions {
   i64 log_n = 15;
-  int log_q0 = 48;         ///< bits of the prime that stays to the end
-  int log_scale = 40;      ///< bits of the scale and of every prime that a level drops
-  std::vector<int> log_q;  ///< explicit chain, q_0 first; empty: as many levels as are needed
+  int log_q0 = 48;     ///< bits of the prime that stays to the end
+  int log_scale = 40;  ///< bits of the scale and of every prime that a level drops
+  /// Explicit chain, q_0 first; empty: as many levels as are needed. The primes of bootstraps come
+  /// on top.
+  std::vector<int> log_q;
   std::vector<int> log_p = {48, 48, 48, 48};
   ckks::SecretKind secret = ckks::SecretKind::ternary;
   int hamming_weight = 192;
   ckks::Security security = ckks::Security::bits128;
 };
 
+/// What shares ciphertexts.
+struct PackingOptions {
+  /// Parallel branches of equal structure share ciphertexts, rotations and products; otherwise
+  /// every branch has its own, from an input of its own on, and they run one after the other.
+  bool join_branches = true;
+  /// Images of one run, a power of two; 0: as many as the slots hold.
+  i64 batch = 1;
+};
+
+/// Keys of the scheme that the compiler chooses; the others stay as they are. Where only log_q0 or
+/// secret are open there is nothing to choose: they take their defaults.
+struct OpenKeys {
+  bool log_n = false, log_scale = false, log_q0 = false, log_p = false, secret = false;
+  bool any() const { return log_n || log_scale || log_p; }
+};
+
+/// Whether a program bootstraps: only when its depth does not fit the chain (automatic), or with a
+/// preset of ckks/bootstrap.h.
+enum class BootstrapChoice { none, automatic, fast, precise };
+
 struct CompileOptions {
   SchemeOptions scheme;
-  double margin = 2;            ///< ranges seen in calibration are widened by this factor, >= 1
+  PackingOptions packing;
+  OpenKeys open;
+  i64 memory_budget = 0;   ///< bytes that `infer` may take, for the choice; 0 = any
+  double least_bits = 14;  ///< of the result: errors of 1e-3 of its range are 16 deviations
+  bool lists_all = false;  ///< fill Explanation::candidates even when no key is open
+  UnitTable units = built_in_units();  ///< the speed of the machine that will run the program
+  double margin = 2;  ///< ranges seen in calibration are widened by this factor, >= 1
+  BootstrapChoice bootstrap = BootstrapChoice::automatic;
+  KeyChoice keys;               ///< how much time fewer rotation keys may cost
   bool pay_for_affine = false;  ///< accept a BatchNormalization that costs a level of its own
   std::map<std::string, std::string> metadata;  ///< copied into the program
 };
@@ -41,6 +74,9 @@ struct CompileOptions {
 struct Compiled {
   std::shared_ptr<const EncryptedProgram> program;
   Explanation explanation;
+  /// What every layer holds in the network, for debugging on the client's side. Not part of the
+  /// program: compiling the same model again gives the same program (equal hashes) and this.
+  std::shared_ptr<const LayerReference> reference;
 };
 
 /// Compiles `model` for encrypted inference.

@@ -1,26 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts what a program costs: rotations, key switches, transforms, bytes, predicted seconds.
+// Counts what a program costs: rotations, key switches, units of work, bytes, predicted seconds.
 #pragma once
 #include "encrypted/program.h"
+#include "encrypted/unit_costs.h"
 
 namespace sinter::encrypted {
 
 struct InstructionCost {
   i64 diagonals = 0, hoisted_rotations = 0, rotations = 0, relinearisations = 0;
-  i64 transforms = 0;  ///< number-theoretic transforms of length N
   i64 plaintext_bytes = 0;
-  double seconds = 0;
+  Work work;      ///< with its plaintexts there
+  Work encoding;  ///< of its plaintexts
+  WorkKind kind = WorkKind::rescale;
+  double seconds = 0;  ///< one thread, plaintexts encoded on the fly
+
+  /// The same on `threads` threads.
+  double seconds_on(int threads, const UnitCosts& units) const;
 };
 
-/// Seconds of the units, one core, with AVX2 at N = 2^15: fitted to bench/ckks_bench (rotation,
-/// encode, linear map), conversions between bases counted with the transforms.
-struct UnitCosts {
-  double transform = 0.16e-3;          ///< one transform of length 2^15
-  double multiply_accumulate = 30e-6;  ///< one limb product of length 2^15
-  double embed = 0.70e-3;              ///< one special transform of 2^14 complex values
-};
+MapShape shape_of(const LinearMap& map, const ckks::LinearPlan& plan);
 
-InstructionCost cost_of(const EncryptedProgram& program, i64 instruction,
-                        const UnitCosts& units = {});
+/// What instruction `instruction` costs with these units, those of the program's ring.
+InstructionCost cost_of(const EncryptedProgram& program, i64 instruction, const UnitCosts& units);
+/// The same with the built-in units of this machine's instruction set.
+InstructionCost cost_of(const EncryptedProgram& program, i64 instruction);
+
+/// The same of an instruction whose operand is at `level`; `map` is of the linear map, `period` of
+/// the vector that it takes.
+InstructionCost cost_at(const KeySwitching& ring, Opcode op, int level, const MapShape& map,
+                        i64 period, const UnitCosts& units);
 
 }  // namespace sinter::encrypted

@@ -23,6 +23,45 @@ std::vector<i64> indices_of(const SparseMatrix& m, const Layout& in, const Layou
   return indices;
 }
 
+/// The entries of a matrix sorted by diagonal: those of diagonal d are [first[d], first[d + 1]).
+struct Entries {
+  std::vector<i64> first;
+  std::vector<u32> place;
+  std::vector<double> value;
+};
+
+Entries by_diagonal(const SparseMatrix& m, const Layout& in, const Layout& out,
+                    const LinearMap& map) {
+  const i64 modulus = std::min(map.in_period, map.out_period);
+  std::vector<i64> diagonal_of(size_t(modulus), 0);
+  for (size_t d = 0; d < map.indices.size(); ++d) diagonal_of[size_t(map.indices[d])] = i64(d);
+  /// visit(entry, diagonal, place)
+  const auto for_all = [&](const auto& visit) {
+    for (i64 r = 0; r < m.rows; ++r) {
+      const i64 row = out.slot[size_t(r)];
+      for (i64 k = m.row_start[size_t(r)]; k < m.row_start[size_t(r) + 1]; ++k) {
+        const i64 column = in.slot[size_t(m.col[size_t(k)])];
+        const i64 index = (column - row) & (modulus - 1);
+        const i64 place =
+            map.out_period > map.in_period ? row : (column - index) & (map.in_period - 1);
+        visit(size_t(k), size_t(diagonal_of[size_t(index)]), place);
+      }
+    }
+  };
+  Entries e{std::vector<i64>(map.indices.size() + 1, 0), {}, {}};
+  for_all([&](size_t, size_t d, i64) { ++e.first[d + 1]; });
+  for (size_t d = 1; d < e.first.size(); ++d) e.first[d] += e.first[d - 1];
+  e.place.resize(size_t(m.nonzeros()));
+  e.value.resize(size_t(m.nonzeros()));
+  std::vector<i64> next = e.first;
+  for_all([&](size_t k, size_t d, i64 place) {
+    const size_t at = size_t(next[d]++);
+    e.place[at] = u32(place);
+    e.value[at] = m.value[k];
+  });
+  return e;
+}
+
 }  // namespace
 
 MapCount count_map(const SparseMatrix& m, const Layout& in, i64 in_period, const Layout& out,
@@ -33,6 +72,9 @@ MapCount count_map(const SparseMatrix& m, const Layout& in, i64 in_period, const
   count.diagonals = std::ssize(indices);
   count.hoisted = plan.hoisted_count();
   count.giants = plan.giant_count();
+  count.babies = std::ssize(plan.babies);
+  count.giant_sums = std::ssize(plan.giants);
+  count.rotations = plan.rotations;
   for (i64 p = in_period; p > out_period; p /= 2) ++count.folds;
   count.cost = costs.linear.baby * double(count.hoisted) +
                costs.linear.giant * double(count.giants) +
@@ -43,43 +85,36 @@ MapCount count_map(const SparseMatrix& m, const Layout& in, i64 in_period, const
 }
 
 LinearMap build_map(const SparseMatrix& m, const Layout& in, i64 in_period, const Layout& out,
-                    i64 out_period, i64 slots, const MapCosts& costs) {
+                    i64 out_period, i64 slots, const MapCosts& costs, ThreadPool& pool) {
   SINTER_ASSERT(in_period >= in.footprint && out_period >= out.footprint);
   SINTER_ASSERT(m.rows == std::ssize(out.slot) && m.cols == std::ssize(in.slot));
-  const i64 modulus = std::min(in_period, out_period), period = std::max(in_period, out_period);
   LinearMap map;
   map.in_period = in_period;
   map.out_period = out_period;
-  map.indices = indices_of(m, in, out, modulus);
-  map.baby_count = ckks::plan_linear(map.indices, slots, costs.linear).baby_count;
-  std::vector<i64> row_of(size_t(modulus), -1);
-  for (size_t d = 0; d < map.indices.size(); ++d) row_of[size_t(map.indices[d])] = i64(d);
-  std::vector<std::vector<std::pair<i64, double>>> entries(map.indices.size());
-  for (i64 r = 0; r < m.rows; ++r)
-    for (i64 k = m.row_start[size_t(r)]; k < m.row_start[size_t(r) + 1]; ++k) {
-      const i64 row = out.slot[size_t(r)], column = in.slot[size_t(m.col[size_t(k)])];
-      const i64 index = (column - row) & (modulus - 1);
-      const i64 place = out_period > in_period ? row : (column - index) & (in_period - 1);
-      entries[size_t(row_of[size_t(index)])].push_back({place, m.value[size_t(k)]});
+  map.indices = indices_of(m, in, out, std::min(in_period, out_period));
+  const ckks::LinearPlan plan = ckks::plan_linear(map.indices, slots, costs.linear);
+  map.baby_count = plan.baby_count;
+  map.form = plan.form;
+  const Entries entries = by_diagonal(m, in, out, map);
+  map.rows.resize(map.indices.size());
+  pool.ranges(std::ssize(map.rows), 1, [&](i64 begin, i64 end) {
+    std::vector<double> dense(size_t(map.period()), 0.0);
+    for (i64 d = begin; d < end; ++d) {
+      const i64 first = entries.first[size_t(d)], last = entries.first[size_t(d) + 1];
+      for (i64 e = first; e < last; ++e)
+        dense[entries.place[size_t(e)]] += entries.value[size_t(e)];
+      map.rows[size_t(d)] = to_runs(dense);
+      for (i64 e = first; e < last; ++e) dense[entries.place[size_t(e)]] = 0;
     }
-  std::vector<double> dense(size_t(period), 0.0);
-  for (const auto& diagonal : entries) {
-    for (const auto& [place, value] : diagonal) dense[size_t(place)] += value;
-    map.rows.push_back(to_runs(dense));
-    for (const auto& [place, value] : diagonal) dense[size_t(place)] = 0;
-  }
+  });
+  share_patterns(map.rows);
   return map;
 }
 
-SlotVector to_runs(std::span<const double> values) {
-  SlotVector v{std::ssize(values), {}};
-  for (size_t i = 0; i < values.size();) {
-    size_t end = i + 1;
-    while (end < values.size() && values[end] == values[i]) ++end;
-    if (values[i] != 0) v.runs.push_back({u32(i), u32(end - i), values[i]});
-    i = end;
-  }
-  return v;
+LinearMap build_map(const SparseMatrix& m, const Layout& in, i64 in_period, const Layout& out,
+                    i64 out_period, i64 slots, const MapCosts& costs) {
+  ThreadPool pool;
+  return build_map(m, in, in_period, out, out_period, slots, costs, pool);
 }
 
 }  // namespace sinter::encrypted

@@ -21,6 +21,8 @@ struct MapCosts {
 
 struct MapCount {
   i64 diagonals = 0, hoisted = 0, giants = 0, folds = 0;
+  i64 babies = 0, giant_sums = 0;  ///< hoisted and giants with those that need no rotation
+  std::vector<i64> rotations;      ///< keys, folds not among them
   double cost = 0;
 };
 
@@ -29,10 +31,10 @@ MapCount count_map(const SparseMatrix& m, const Layout& in, i64 in_period, const
                    i64 out_period, i64 slots, const MapCosts& costs = {});
 
 /// in_period and out_period: powers of two, at least the layouts' footprints, at most slots.
+/// cost  12 bytes per entry of m and what the result takes; the same result for any pool
+LinearMap build_map(const SparseMatrix& m, const Layout& in, i64 in_period, const Layout& out,
+                    i64 out_period, i64 slots, const MapCosts& costs, ThreadPool& pool);
 LinearMap build_map(const SparseMatrix& m, const Layout& in, i64 in_period, const Layout& out,
                     i64 out_period, i64 slots, const MapCosts& costs = {});
-
-/// Runs of equal values of a vector; zeros are left out.
-SlotVector to_runs(std::span<const double> values);
 
 }  // namespace sinter::encrypted

@@ -53,7 +53,9 @@ bool join_inputs(StageGraph& graph, i64 slots) {
   for (size_t i = 1; i < inputs.size(); ++i) {
     const std::vector<i64>& more = graph.stages[size_t(inputs[i])].source;
     for (Stage& s : graph.stages) move_terms(s, inputs[i], inputs[0], offset, joined.size());
+    const Origins& origin = graph.stages[size_t(inputs[i])].origin;
     first.source.insert(first.source.end(), more.begin(), more.end());
+    first.origin.insert(first.origin.end(), origin.begin(), origin.end());
     offset += std::ssize(more);
   }
   drop_dead(graph);

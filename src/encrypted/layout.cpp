@@ -69,18 +69,20 @@ Layout layout_of(const Geometry& g, bool padded) {
 
 std::vector<Layout> lay_out(StageGraph& graph, i64 slots) {
   unify_products(graph);
+  const i64 share = slots / graph.batch;
   const auto all_fit = [&](bool padded) {
     return std::all_of(graph.stages.begin(), graph.stages.end(),
-                       [&](const Stage& s) { return footprint(s.geometry, padded) <= slots; });
+                       [&](const Stage& s) { return footprint(s.geometry, padded) <= share; });
   };
   const bool padded = all_fit(true);
   std::vector<Layout> layouts;
   for (const Stage& s : graph.stages) {
     const i64 need = footprint(s.geometry, padded);
-    require(need <= slots, ErrorKind::unsupported, "encrypted compilation: ", s.op, " \"", s.name,
+    require(need <= share, ErrorKind::unsupported, "encrypted compilation: ", s.op, " \"", s.name,
             "\": its result of ", s.size(), " values needs ", need, " slots, a ciphertext has ",
-            slots, "; log_n = ", std::countr_zero(u64(need)) + 1,
-            " would hold it, or make the layer smaller");
+            slots, graph.batch > 1 ? " for " + std::to_string(graph.batch) + " images" : "",
+            "; log_n = ", std::countr_zero(u64(need * graph.batch)) + 1,
+            " would hold it, or make the ", graph.batch > 1 ? "batch" : "layer", " smaller");
     layouts.push_back(layout_of(s.geometry, padded));
   }
   return layouts;

@@ -27,10 +27,9 @@ i64 power_of_two_at_least(i64 n);
 i64 footprint(const Geometry& geometry, bool padded);
 Layout layout_of(const Geometry& geometry, bool padded);
 
-/// One geometry for the operands and the result of every product, and layouts for all stages.
-/// throws  Error(unsupported) naming the stage that needs more than `slots` and the log_n that
-/// would
-///         hold it
+/// One geometry for the operands and the result of every product, and layouts for all stages: those
+/// of one image, in slots / graph.batch slots.
+/// throws  Error(unsupported) naming the stage that needs more and the log_n that would hold it
 std::vector<Layout> lay_out(StageGraph& graph, i64 slots);
 
 }  // namespace sinter::encrypted

@@ -11,7 +11,9 @@ constexpr int kMaxPrimes = 64;
 
 std::vector<int> merged_depths(const StageGraph& graph) {
   std::vector<int> depth;
-  for (const Stage& s : graph.stages) depth.push_back(s.kind == StageKind::input ? 0 : 1);
+  for (const Stage& s : graph.stages)
+    depth.push_back(
+        (s.kind == StageKind::linear && !sums_slots(s)) || s.kind == StageKind::product ? 1 : 0);
   return depth;
 }
 
@@ -21,18 +23,6 @@ bool is_free_term(const Term& term) {
   const SparseMatrix& m = *term.matrix;
   return is_diagonal(m) &&
          std::all_of(m.value.begin(), m.value.end(), [](double v) { return v == 1 || v == -1; });
-}
-
-/// The first stage, going forward, that stands higher than `levels`.
-std::string first_without_level(const StageGraph& graph, int levels) {
-  std::vector<int> height(graph.stages.size(), 0);
-  const std::vector<int> depth = merged_depths(graph);
-  for (size_t k = 0; k < height.size(); ++k) {
-    for (i32 v : operands(graph.stages[k])) height[k] = std::max(height[k], height[size_t(v)]);
-    height[k] += depth[k];
-    if (height[k] > levels) return graph.stages[k].op + " \"" + graph.stages[k].label() + "\"";
-  }
-  return "the output";
 }
 
 /// Levels that fit under the security table at ring size 2^log_n with these primes.
@@ -62,6 +52,17 @@ int levels_that_fit(const SchemeOptions& scheme, i64 log_n) {
 
 }  // namespace
 
+std::string first_without_level(const StageGraph& graph, int levels) {
+  std::vector<int> height(graph.stages.size(), 0);
+  const std::vector<int> depth = merged_depths(graph);
+  for (size_t k = 0; k < height.size(); ++k) {
+    for (i32 v : operands(graph.stages[k])) height[k] = std::max(height[k], height[size_t(v)]);
+    height[k] += depth[k];
+    if (height[k] > levels) return graph.stages[k].op + " \"" + graph.stages[k].label() + "\"";
+  }
+  return "the output";
+}
+
 std::vector<int> unmerged_depths(const StageGraph& graph) {
   std::vector<int> depth = merged_depths(graph);
   std::vector<bool> by_client(depth.size(), false);
@@ -76,13 +77,26 @@ std::vector<int> unmerged_depths(const StageGraph& graph) {
   return depth;
 }
 
+int unmerged_depth(const StageGraph& graph) {
+  const std::vector<int> depth = unmerged_depths(graph);
+  std::vector<int> height(depth.size(), 0);
+  for (size_t k = 0; k < height.size(); ++k) {
+    for (i32 v : operands(graph.stages[k])) height[k] = std::max(height[k], height[size_t(v)]);
+    height[k] += depth[k];
+  }
+  return height[size_t(graph.output)];
+}
+
 LevelPlan plan_levels(const StageGraph& graph, std::span<const int> depth_of) {
   LevelPlan plan;
   plan.level.assign(graph.stages.size(), 0);
-  for (i64 k = std::ssize(graph.stages) - 1; k >= 0; --k)
-    for (i32 v : operands(graph.stages[size_t(k)]))
+  for (i64 k = std::ssize(graph.stages) - 1; k >= 0; --k) {
+    const Stage& s = graph.stages[size_t(k)];
+    if (s.kind == StageKind::bootstrap) continue;
+    for (i32 v : operands(s))
       plan.level[size_t(v)] =
           std::max(plan.level[size_t(v)], plan.level[size_t(k)] + depth_of[size_t(k)]);
+  }
   for (int level : plan.level) plan.depth = std::max(plan.depth, level);
   return plan;
 }

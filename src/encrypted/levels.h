@@ -11,6 +11,7 @@
 //
 // Source: the plan of a DAG by longest paths; exact scales as in Bossuat et al. 2021, section 4.
 #pragma once
+#include "ckks/bootstrap.h"
 #include "ckks/params.h"
 #include "encrypted/compile.h"
 #include "encrypted/stage.h"
@@ -18,16 +19,24 @@
 namespace sinter::encrypted {
 
 struct LevelPlan {
-  int depth = 0;           ///< level of the input
+  int depth = 0;           ///< the highest level: the input's, where nothing is bootstrapped
   std::vector<int> level;  ///< of every stage's value
+  /// What bootstrap stages are made with; slots and target_level are the stage's.
+  ckks::BootstrapOptions bootstrap = {};
 };
 
-/// cost(stage) = levels that the stage spends; by default one for all but inputs.
+/// depth_of[stage] = levels that the stage spends; by default one for all but inputs and
+/// bootstraps. What a bootstrap reads may be at level 0.
 LevelPlan plan_levels(const StageGraph& graph);
 LevelPlan plan_levels(const StageGraph& graph, std::span<const int> depth_of);
 /// What a stage of an unmerged graph spends: nothing for additions, reshapes and the client's
 /// selections, one for everything that multiplies.
 std::vector<int> unmerged_depths(const StageGraph& graph);
+/// Levels on the longest path to the output, counted so; stages that it does not need are not.
+int unmerged_depth(const StageGraph& graph);
+
+/// The first stage, going forward, that has no level when the input has `levels`, for messages.
+std::string first_without_level(const StageGraph& graph, int levels);
 
 /// The chain for `depth` levels, or the explicit one.
 ckks::CkksOptions chain_for(const SchemeOptions& scheme, int depth);

@@ -37,6 +37,12 @@ i32 Lowering::add_input(ValueId value) {
   return number;
 }
 
+void Lowering::bind(ValueId value, i32 stage) {
+  stage_of_[value] = stage;
+  Origins& origin = out_.stages[size_t(stage)].origin;
+  if (origin.empty()) origin = {{graph_.value(value).name, {}, {}, {}}};
+}
+
 void Lowering::set_constant(ValueId value, Tensor tensor) {
   constants_.insert_or_assign(value, std::move(tensor));
 }

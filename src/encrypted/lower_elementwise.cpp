@@ -6,16 +6,18 @@
 //   y = (x + s)^2 - s^2 = x^2 + (b/a) x,   then   a y + c
 //
 // one product and a diagonal map that merge.cpp moves into the readers, so the activation costs one
-// level. Where some |b / (2a)| is above kMaxShift that form would lose precision (y is then large
-// and a small), and x * (a x + b) + c is taken instead: two levels, said in the notes.
+// level. What it costs in precision: an error e of x reaches the result as |2 a (x + s)| e, by the
+// slope, as in any other form. On top comes the rounding of the constant s^2, which is encoded in
+// double arithmetic, at a relative 2^-45 or better: a s^2 2^-45 = b s 2^-46, which stays below half
+// of what the noise 2^-27 of x brings through the slope b as long as |s| <= 2^18 = kMaxShift.
+// Beyond that (or where a is 0 in some channel) x * (a x + b) + c is taken: two levels, said in the
+// notes.
 #include <cmath>
 
 #include "encrypted/detail/lowering.h"
 
 namespace sinter::encrypted::detail {
 namespace {
-
-constexpr double kMaxShift = 512;
 
 /// The stage's value broadcast to `to`, as a matrix.
 std::shared_ptr<const SparseMatrix> spread(const Dims& from, const Dims& to, double scale = 1) {

@@ -6,34 +6,13 @@
 
 #include "encrypted/detail/lowering.h"
 #include "encrypted/detail/merge_back.h"
+#include "encrypted/detail/merge_cost.h"
+#include "encrypted/detail/merge_shift.h"
+#include "encrypted/detail/merge_sum.h"
+#include "encrypted/levels.h"
 
 namespace sinter::encrypted {
 namespace {
-
-constexpr double kLevelInDiagonals = 64;
-constexpr double kMaxProductWork = 4e9;  ///< multiplications in one sparse product
-constexpr double kMaxShift = 512;  ///< beyond it a shift in front of a product costs precision
-constexpr double kSmallPost = 16;  ///< a constant this small may stay inside a square's result
-
-/// Of a matrix of so many entries; a matrix of equal rows is one row and folds.
-double diagonals(i64 nonzeros, i64 rows, i64 cols) {
-  return double(nonzeros) / double(std::max<i64>(1, std::max(rows, cols)));
-}
-double diagonals(const SparseMatrix& m) {
-  return has_equal_rows(m) ? 1 : diagonals(m.nonzeros(), m.rows, m.cols);
-}
-
-/// Every row belongs to one term: the terms are parallel branches, which will lie side by side.
-bool has_disjoint_terms(const Stage& stage) {
-  std::vector<bool> taken(size_t(stage.size()), false);
-  for (const Term& term : stage.terms)
-    for (i64 r = 0; r < term.matrix->rows; ++r) {
-      if (term.matrix->row_start[size_t(r)] == term.matrix->row_start[size_t(r) + 1]) continue;
-      if (taken[size_t(r)]) return false;
-      taken[size_t(r)] = true;
-    }
-  return true;
-}
 
 double weight_of(const Stage& stage) {
   const bool heavy = stage.op == "Conv" || stage.op == "Gemm" || stage.op == "MatMul" ||
@@ -60,32 +39,49 @@ void add_term(Stage& stage, i32 value, SparseMatrix m) {
   stage.terms.push_back({value, detail::share(std::move(m))});
 }
 
-void add_bias(Stage& stage, const SparseMatrix& m, std::span<const double> v, double sign = 1) {
-  if (v.empty()) return;
-  std::vector<double> moved(size_t(stage.size()), 0.0);
-  apply(m, v, moved);
-  stage.bias.resize(size_t(stage.size()), 0.0);
-  for (size_t i = 0; i < moved.size(); ++i) stage.bias[i] += sign * moved[i];
-}
-
 class Merger {
  public:
-  Merger(StageGraph& graph, const MergeOptions& options) : g_(graph), options_(options) {}
+  Merger(StageGraph& graph, const MergeOptions& options)
+      : g_(graph), options_(options), cost_(graph), depth_(unmerged_depth(graph)) {}
 
   void run() {
     for (bool changed = true; changed;) {
-      changed = select() || compose() || detail::absorb_backwards(g_) || absorb() ||
-                detail::spread_before_square(g_);
+      changed = select() || compose() || back() || absorb() || spread();
       drop_dead(g_);
     }
-    fold_shifts();
-    fold_posts();
+    for (std::vector<std::string> names; !(names = detail::sum_over_slots(g_)).empty();) {
+      record("sum", std::move(names));
+      drop_dead(g_);
+    }
+    detail::fold_shifts(g_);
+    detail::fold_posts(g_);
     drop_dead(g_);
     verify(g_);
   }
 
  private:
   Stage& stage(i32 k) { return g_.stages[size_t(k)]; }
+
+  /// Every rewrite ends here.
+  void record(std::string rule, std::vector<std::string> names) {
+    const int depth = unmerged_depth(g_);
+    g_.merges.push_back({std::move(rule), std::move(names), 1, depth_ - depth});
+    depth_ = depth;
+  }
+
+  bool back() {
+    std::vector<std::string> names = detail::absorb_backwards(g_);
+    if (names.empty()) return false;
+    record("back", std::move(names));
+    return true;
+  }
+
+  bool spread() {
+    std::vector<std::string> names = detail::spread_before_square(g_);
+    if (names.empty()) return false;
+    record("spread", std::move(names));
+    return true;
+  }
 
   bool select() {
     if (!options_.client_selects) return false;
@@ -103,6 +99,7 @@ class Merger {
       }
       s.kind = StageKind::input;
       s.terms.clear();
+      record("select", {s.name});
       changed = true;
     }
     return changed;
@@ -114,10 +111,11 @@ class Merger {
       if (g_.stages[k].kind != StageKind::linear) continue;
       const auto readers = readers_of(g_);
       for (size_t t = 0; t < g_.stages[k].terms.size(); ++t) {
-        const i32 v = g_.stages[k].terms[t].value;
-        if (v == g_.output || !worth_composing(g_.stages[k].terms[t], readers[size_t(v)].size()))
-          continue;
-        compose_term(g_.stages[k], t);
+        const Term& term = g_.stages[k].terms[t];
+        if (term.value == g_.output) continue;
+        auto products = cost_.products(g_, term, readers[size_t(term.value)].size());
+        if (!products) continue;
+        compose_term(g_.stages[k], t, std::move(*products));
         changed = true;
         break;
       }
@@ -125,41 +123,19 @@ class Merger {
     return changed;
   }
 
-  bool worth_composing(const Term& outer, size_t readers) {
-    const Stage& inner = stage(outer.value);
-    if (inner.kind != StageKind::linear) return false;
-    if (inner.terms.size() == 1 && is_monomial(*inner.terms[0].matrix)) return true;
-    if (readers > 1) return false;
-    if (is_diagonal(*outer.matrix)) return true;
-    const SparseMatrix& a = *outer.matrix;
-    double separate = diagonals(a) + kLevelInDiagonals, together = 0;
-    i64 nonzeros = 0, cols = 0;
-    for (const Term& term : inner.terms) {
-      const SparseMatrix& b = *term.matrix;
-      double work = 0;
-      for (i32 c : a.col) work += double(b.row_start[size_t(c) + 1] - b.row_start[size_t(c)]);
-      if (work > kMaxProductWork) return false;
-      const SparseMatrix product = multiply(a, b);
-      separate += diagonals(b);
-      together += diagonals(product);
-      nonzeros += product.nonzeros();
-      cols += product.cols;
-    }
-    if (inner.terms.size() > 1 && has_disjoint_terms(inner))
-      together = diagonals(nonzeros, a.rows, cols);
-    return together <= separate;
-  }
-
-  void compose_term(Stage& outer, size_t t) {
+  void compose_term(Stage& outer, size_t t, std::vector<SparseMatrix> products) {
     const Term term = outer.terms[t];
     const Stage& inner = stage(term.value);
     const double own = weight_of(outer), other = weight_of(inner);
+    std::vector<std::string> names = {inner.name, outer.name};
+    inherit_origin(g_, term.value);
     outer.terms.erase(outer.terms.begin() + i64(t));
-    for (const Term& deep : inner.terms)
-      add_term(outer, deep.value, multiply(*term.matrix, *deep.matrix));
-    add_bias(outer, *term.matrix, inner.bias);
+    for (size_t i = 0; i < products.size(); ++i)
+      add_term(outer, inner.terms[i].value, std::move(products[i]));
+    detail::add_bias(outer, *term.matrix, inner.bias);
     outer.is_affine = outer.is_affine || inner.is_affine;
     take_name(outer, inner, other, own);
+    record("compose", std::move(names));
   }
 
   /// Products that read a diagonal stage: the shift goes in, the factor comes out behind.
@@ -169,7 +145,9 @@ class Merger {
       if (p.kind != StageKind::product) continue;
       for (i32 v : {p.x, p.y})
         if (is_movable(v) && fits_product(p, v)) {
+          std::vector<std::string> names = {stage(v).name, p.name};
           absorb_into_product(i32(k), v);
+          record("absorb", std::move(names));
           return true;
         }
     }
@@ -191,7 +169,7 @@ class Merger {
       if (operand != v) continue;
       for (size_t i = 0; i < d.size(); ++i) {
         const double e = (s.bias.empty() ? 0 : s.bias[i]) + (shift->empty() ? 0 : (*shift)[i]);
-        if (std::abs(e) > kMaxShift * std::abs(d[i])) return false;
+        if (std::abs(e) > detail::kMaxShift * std::abs(d[i])) return false;
       }
     }
     return true;
@@ -199,6 +177,7 @@ class Merger {
 
   /// p = (d u + e + s) (w + t) + c  becomes  q = (u + (e + s)/d) (w + t),  p = d q + c.
   void absorb_into_product(i32 k, i32 v) {
+    inherit_origin(g_, v);
     const Stage line = stage(v);
     const i32 u = line.terms[0].value;
     const std::vector<double>& d = line.terms[0].matrix->value;
@@ -221,75 +200,18 @@ class Merger {
     behind.is_affine = line.is_affine;
     behind.geometry = product.geometry;
     behind.bias = std::move(product.post);
+    behind.origin = product.origin;
+    product.origin = before_affine(std::move(product.origin), factor, behind.bias);
     behind.terms.push_back({k, detail::share(diagonal(factor))});
     product.post.clear();
     stage(k) = std::move(product);
     insert_behind(g_, k, std::move(behind));
   }
 
-  /// The value v becomes v + s; every reader takes s back.
-  void shift_value(i32 v, const std::vector<double>& s) {
-    Stage& maker = stage(v);
-    std::vector<double>& constant = maker.kind == StageKind::linear ? maker.bias : maker.post;
-    constant.resize(s.size(), 0.0);
-    for (size_t i = 0; i < s.size(); ++i) constant[i] += s[i];
-    const auto take_back = [&](std::vector<double>& shift) {
-      shift.resize(s.size(), 0.0);
-      bool zero = true;
-      for (size_t i = 0; i < s.size(); ++i) zero = (shift[i] -= s[i]) == 0 && zero;
-      if (zero) shift.clear();
-    };
-    for (Stage& reader : g_.stages) {
-      for (const Term& term : reader.terms)
-        if (term.value == v) add_bias(reader, *term.matrix, s, -1);
-      if (reader.kind != StageKind::product) continue;
-      if (reader.x == v) take_back(reader.shift_x);
-      if (reader.y == v) take_back(reader.shift_y);
-    }
-  }
-
-  /// A value that no other product reads: taking the shift back costs nothing in linear readers.
-  bool may_shift(i32 v, i32 product) {
-    if (v == g_.output || stage(v).kind == StageKind::input) return false;
-    const auto readers = readers_of(g_);
-    for (i32 r : readers[size_t(v)])
-      if (r != product && stage(r).kind == StageKind::product) return false;
-    return true;
-  }
-
-  void fold_shifts() {
-    for (size_t k = 0; k < g_.stages.size(); ++k) {
-      if (g_.stages[k].kind != StageKind::product) continue;
-      for (int side = 0; side < 2; ++side) {
-        const Stage& p = g_.stages[k];
-        const std::vector<double> s = side == 0 ? p.shift_x : p.shift_y;
-        const i32 v = side == 0 ? p.x : p.y;
-        if (s.empty() || (side == 1 && p.x == p.y) || !may_shift(v, i32(k))) continue;
-        shift_value(v, s);
-      }
-    }
-  }
-
-  /// A small constant behind a product moves into the biases of its readers.
-  void fold_posts() {
-    const auto readers = readers_of(g_);
-    for (size_t k = 0; k < g_.stages.size(); ++k) {
-      Stage& p = g_.stages[k];
-      if (p.kind != StageKind::product || p.post.empty() || i32(k) == g_.output) continue;
-      const bool small = std::all_of(p.post.begin(), p.post.end(),
-                                     [](double v) { return std::abs(v) <= kSmallPost; });
-      const bool linear = std::all_of(readers[k].begin(), readers[k].end(),
-                                      [&](i32 r) { return stage(r).kind == StageKind::linear; });
-      if (!small || !linear) continue;
-      std::vector<double> minus = p.post;
-      for (double& v : minus) v = -v;
-      shift_value(i32(k), minus);
-      g_.stages[k].post.clear();
-    }
-  }
-
   StageGraph& g_;
   const MergeOptions& options_;
+  detail::ComposeCost cost_;
+  int depth_;  ///< unmerged_depth now
 };
 
 }  // namespace

@@ -15,12 +15,8 @@
 //   shift    v + s in front of a product moves into the stage that makes v and is taken back in v's
 //            other readers
 //
-// When composing is worth it: a level saved is weighed as kLevelInDiagonals diagonals,
-//   diagonals(A B) <= diagonals(A) + diagonals(B) + kLevelInDiagonals,
-//   diagonals(M) ~ nonzeros(M) / max(rows, columns),   1 for a matrix of equal rows,
-//
-// where the terms of B count as one matrix when they are parallel branches (Concat), which
-// pack_branches will lay side by side.
+// When composing is worth it says detail/merge_cost.h: a level saved is weighed in diagonals, and
+// by how many depends on the network.
 // A linear value with several readers is never computed twice.
 #pragma once
 #include "encrypted/stage.h"
@@ -32,6 +28,8 @@ struct MergeOptions {
   i64 max_input = i64(1) << 20;  ///< largest input that selecting may make
 };
 
+/// out   graph.merges has a record of every rewrite with the levels that it saved (unmerged_depth
+///       before and after)
 /// cost  sparse products of the matrices that meet
 void merge(StageGraph& graph, const MergeOptions& options = {});
 

@@ -51,12 +51,14 @@ void move_back(StageGraph& graph, i32 v, i32 u) {
   for (double factor : d) root.push_back(std::sqrt(factor));
   for (Term& term : maker.terms) term.matrix = share(scale_rows(*term.matrix, root));
   multiply(maker.bias, root);
+  maker.origin = scaled(std::move(maker.origin), root);
   multiply(square.shift_x, root);
   multiply(square.shift_y, root);
   multiply(square.post, d);
   square.post.resize(d.size(), 0.0);
   for (size_t i = 0; i < line.bias.size(); ++i) square.post[i] += line.bias[i];
   square.merged += line.merged + 1;
+  square.origin = line.origin;
   for (Stage& s : graph.stages) {
     for (Term& term : s.terms)
       if (term.value == v) term.value = u;
@@ -68,7 +70,7 @@ void move_back(StageGraph& graph, i32 v, i32 u) {
 
 }  // namespace
 
-bool absorb_backwards(StageGraph& graph) {
+std::vector<std::string> absorb_backwards(StageGraph& graph) {
   const Readers readers = readers_of(graph);
   for (i32 v = 0; v < std::ssize(graph.stages); ++v) {
     const bool stuck =
@@ -77,13 +79,14 @@ bool absorb_backwards(StageGraph& graph) {
                     [&](i32 r) { return graph.stages[size_t(r)].kind == StageKind::product; });
     const i32 u = stuck ? square_behind(graph, readers, v) : -1;
     if (u < 0) continue;
+    std::vector<std::string> names = {graph.stages[size_t(v)].name, graph.stages[size_t(u)].name};
     move_back(graph, v, u);
-    return true;
+    return names;
   }
-  return false;
+  return {};
 }
 
-bool spread_before_square(StageGraph& graph) {
+std::vector<std::string> spread_before_square(StageGraph& graph) {
   const Readers readers = readers_of(graph);
   for (i32 v = 0; v < std::ssize(graph.stages); ++v) {
     const Stage spread = graph.stages[size_t(v)];
@@ -98,9 +101,12 @@ bool spread_before_square(StageGraph& graph) {
         !only_reader(graph, readers, square.x, u))
       continue;
     Stage copy = spread;  // takes the square's place, the square takes v's
+    const std::vector<i64> first(size_t(spread.size()), 0);
     copy.bias.clear();
+    copy.origin = selected(graph.stages[size_t(square.x)].origin, first);
+    square.origin = selected(square.origin, first);
     copy.terms[0].value = square.x;
-    copy.terms[0].matrix = share(selection(std::vector<i64>(size_t(spread.size()), 0), 1));
+    copy.terms[0].matrix = share(selection(first, 1));
     square.geometry = spread.geometry;
     square.x = square.y = u;
     for (auto* constants : {&square.shift_x, &square.shift_y, &square.post})
@@ -111,9 +117,9 @@ bool spread_before_square(StageGraph& graph) {
     graph.stages[size_t(u)] = std::move(copy);
     graph.stages[size_t(v)] = std::move(square);
     insert_behind(graph, v, std::move(behind));
-    return true;
+    return {spread.name, graph.stages[size_t(v)].name};
   }
-  return false;
+  return {};
 }
 
 }  // namespace sinter::encrypted::detail

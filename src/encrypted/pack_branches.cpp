@@ -63,7 +63,7 @@ class Packer {
       const Geometry& g = s.geometry;
       signatures.push_back({seed_[size_t(k)], i64(s.kind), g.members, g.channels, g.height, g.width,
                             g.gap, g.plane_height, g.plane_width, std::ssize(s.terms),
-                            i64(s.is_square())});
+                            i64(s.is_square()), i64(s.is_sum)});
     }
     i64 distinct = 0, before = -1;
     colour_ = number(signatures, distinct);
@@ -205,9 +205,13 @@ class Packer {
     s.op = first.op;
     s.merged = first.merged;
     s.is_affine = first.is_affine;
+    s.is_sum = first.is_sum && (members.size() == 1 || is_interleaved(first.terms[0].value));
     s.geometry = first.geometry;
     s.geometry.members *= std::ssize(members);
     const i64 size = first.size();
+    for (i32 k : members)
+      for (i64 m = 0; m < first.geometry.members; ++m)
+        s.origin.push_back(stage(k).origin.empty() ? Origin() : stage(k).origin[size_t(m)]);
     if (s.kind == StageKind::product) {
       s.x = new_number_[size_t(place_[size_t(first.x)].cls)];
       s.y = new_number_[size_t(place_[size_t(first.y)].cls)];
@@ -232,6 +236,11 @@ class Packer {
         s.terms.push_back({new_number_[size_t(cls)], detail::share(m.build())});
     }
     return s;
+  }
+
+  /// Members of one pixel lie interleaved, so that folds can add up each by itself (sums_slots).
+  bool is_interleaved(i32 k) const {
+    return stage(k).geometry.plane_height * stage(k).geometry.plane_width == 1;
   }
 
   std::vector<double> concatenate(const std::vector<i32>& members,

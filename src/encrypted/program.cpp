@@ -9,19 +9,14 @@
 
 namespace sinter::encrypted {
 
-void SlotVector::expand(std::span<double> out) const {
-  SINTER_ASSERT(std::ssize(out) == period);
-  std::fill(out.begin(), out.end(), 0.0);
-  for (const Run& run : runs) std::fill_n(out.begin() + run.start, run.length, run.value);
-}
-
 ckks::LinearPlan LinearMap::plan(i64 slots) const {
-  return ckks::plan_linear(indices, slots, baby_count);
+  return ckks::plan_linear(indices, slots, baby_count, form);
 }
 
 std::string_view name(Opcode op) {
   constexpr std::string_view kNames[kOpcodeCount] = {
-      "input", "drop", "linear", "rescale", "fold", "add", "add_vector", "square", "multiply"};
+      "input", "drop",       "linear", "rescale",  "fold",
+      "add",   "add_vector", "square", "multiply", "bootstrap"};
   return kNames[int(op)];
 }
 

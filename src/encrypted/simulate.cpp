@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 
 #include "base/random.h"
 #include "ckks/noise.h"
@@ -17,12 +18,12 @@ class Simulator {
   Simulator(const EncryptedProgram& program, const SimulateOptions& options)
       : p_(program), options_(options), rng_(options.noise_seed), n_(program.slots()) {}
 
-  Slots run(std::span<const double> input) {
+  Slots run(std::span<const Slots> inputs) {
     const std::vector<i32> last = last_uses(p_);
     values_.resize(p_.instructions.size());
     for (i64 k = 0; k < std::ssize(p_.instructions); ++k) {
       const Instruction& i = p_.instructions[size_t(k)];
-      Slots result = i.op == Opcode::input ? Slots(input.begin(), input.end()) : step(i);
+      Slots result = i.op == Opcode::input ? inputs[size_t(i.table)] : step(i);
       add_noise(i, result);
       if (options_.observe) options_.observe(k, result);
       values_[size_t(k)] = std::move(result);
@@ -66,14 +67,27 @@ class Simulator {
   }
 
   Slots linear(const LinearMap& map, const Slots& x) const {
-    Slots y(size_t(n_), 0.0);
-    const i64 period = map.period();
-    for (size_t d = 0; d < map.indices.size(); ++d)
-      for (const Run& run : map.rows[d].runs)
-        for (i64 copy = 0; copy < n_; copy += period)
-          for (i64 s = copy + run.start; s < copy + run.start + run.length; ++s)
-            y[size_t(s)] += run.value * x[size_t((s + map.indices[d]) % n_)];
+    Slots y(size_t(n_), 0.0), row(size_t(map.period()));
+    for (size_t d = 0; d < map.indices.size(); ++d) {
+      map.rows[d].expand(row);
+      add_product(row, x, map.indices[d], y);
+    }
     return y;
+  }
+
+  /// y += row .* rot(x, steps), row repeated; steps in [0, n).
+  void add_product(const Slots& row, const Slots& x, i64 steps, Slots& y) const {
+    const i64 period = std::ssize(row);
+    const auto add = [&](i64 begin, i64 end, const double* from) {
+      for (i64 at = begin; at < end;) {
+        const i64 in_row = at & (period - 1), stop = std::min(end, at + period - in_row);
+        const double* r = row.data() + in_row;
+        for (i64 s = 0; s < stop - at; ++s) y[size_t(at + s)] += r[s] * from[at + s];
+        at = stop;
+      }
+    };
+    add(0, n_ - steps, x.data() + steps);
+    add(n_ - steps, n_, x.data() - (n_ - steps));
   }
 
   /// The same through the rotations of the plan: every baby but 0 is a key switch whose error is
@@ -88,15 +102,12 @@ class Simulator {
       if (steps != 0)
         add_deviates(x, key_switch_error(i.level, p_.instructions[size_t(i.a)].scale));
     }
-    Slots y(size_t(n_), 0.0);
+    Slots y(size_t(n_), 0.0), diagonal(size_t(map.period()));
     for (const ckks::LinearPlan::Giant& giant : plan.giants)
       for (const ckks::LinearPlan::Term& term : giant.terms) {
         const auto row = std::lower_bound(map.indices.begin(), map.indices.end(), term.index);
-        const Slots& x = babies[size_t(term.baby)];
-        for (const Run& run : map.rows[size_t(row - map.indices.begin())].runs)
-          for (i64 copy = 0; copy < n_; copy += map.period())
-            for (i64 s = copy + run.start; s < copy + run.start + run.length; ++s)
-              y[size_t(s)] += run.value * x[size_t((s + giant.steps) % n_)];
+        map.rows[size_t(row - map.indices.begin())].expand(diagonal);
+        add_product(diagonal, babies[size_t(term.baby)], giant.steps, y);
       }
     const double giants = std::sqrt(double(plan.giant_count()));
     add_deviates(y, giants == 0 ? 0 : giants * key_switch_error(i.level, i.scale));
@@ -112,12 +123,13 @@ class Simulator {
         const double v = x[size_t((s + d) & (n_ - 1))];
         squares[size_t(s)] += v * v;
       }
-    const double error = encoding_error(plain_scale);
+    const double error = encoding_error(plain_scale, map.period());
     for (size_t s = 0; s < y.size(); ++s) y[s] += error * std::sqrt(squares[s]) * rng_.normal();
   }
 
-  double encoding_error(double scale) const {
-    return std::sqrt(double(p_.params.n()) / 12) / scale;
+  /// What has a period has no coefficients between those of its subring to be rounded.
+  double encoding_error(double scale, i64 period) const {
+    return std::sqrt(double(2 * period) / 12) / scale;
   }
   double key_switch_error(int level, double scale) const {
     return ckks::estimate_key_switch(p_.params, level, scale, {}).error;
@@ -136,14 +148,28 @@ class Simulator {
       case Opcode::multiply:
         return key_switch_error(i.level, i.scale);
       case Opcode::add_vector:
-        return encoding_error(i.scale);
+        return encoding_error(i.scale, p_.vectors[size_t(i.table)].period);
+      case Opcode::bootstrap:
+        return ckks::bootstrap_error(p_.params, p_.bootstraps[size_t(i.table)]);
       default:
         return 0;
     }
   }
 
+  /// The sine on the mean of the copies, which is what a bootstrap of fewer slots sees.
+  void bend(const ckks::BootstrapOptions& options, Slots& slots) const {
+    const i64 copies = n_ / options.slots;
+    std::vector<std::complex<double>> period(size_t(options.slots));
+    for (i64 s = 0; s < n_; ++s)
+      period[size_t(s % options.slots)] += slots[size_t(s)] / double(copies);
+    const std::vector<std::complex<double>> bent = ckks::bent(p_.params, options, period);
+    for (i64 s = 0; s < n_; ++s) slots[size_t(s)] = bent[size_t(s % options.slots)].real();
+  }
+
   void add_noise(const Instruction& i, Slots& slots) {
-    if (options_.noise_seed != 0) add_deviates(slots, own_error(i));
+    if (options_.noise_seed == 0) return;
+    if (i.op == Opcode::bootstrap) bend(p_.bootstraps[size_t(i.table)], slots);
+    add_deviates(slots, own_error(i));
   }
 
   void add_deviates(Slots& slots, double deviation) {
@@ -160,11 +186,14 @@ class Simulator {
 
 }  // namespace
 
-std::vector<double> simulate(const EncryptedProgram& program, std::span<const double> input,
+std::vector<double> simulate(const EncryptedProgram& program, std::span<const Slots> inputs,
                              const SimulateOptions& options) {
-  require(std::ssize(input) == program.slots(), ErrorKind::bad_argument, "simulate: expected ",
-          program.slots(), " slots, found ", input.size());
-  return Simulator(program, options).run(input);
+  require(std::ssize(inputs) == program.input_count(), ErrorKind::bad_argument,
+          "simulate: expected ", program.input_count(), " inputs, found ", inputs.size());
+  for (const Slots& input : inputs)
+    require(std::ssize(input) == program.slots(), ErrorKind::bad_argument, "simulate: expected ",
+            program.slots(), " slots, found ", input.size());
+  return Simulator(program, options).run(inputs);
 }
 
 }  // namespace sinter::encrypted

@@ -2,6 +2,7 @@
 #include "encrypted/stage.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace sinter::encrypted {
 
@@ -12,13 +13,17 @@ std::string Stage::label() const {
   return text;
 }
 
+bool sums_slots(const Stage& stage) {
+  const Geometry& g = stage.geometry;
+  return stage.is_sum && (g.members == 1 || (std::has_single_bit(u64(g.members)) &&
+                                             g.plane_height * g.plane_width == 1));
+}
+
 std::vector<i32> operands(const Stage& stage) {
   std::vector<i32> all;
   for (const Term& term : stage.terms) all.push_back(term.value);
-  if (stage.kind == StageKind::product) {
-    all.push_back(stage.x);
-    all.push_back(stage.y);
-  }
+  for (i32 v : {stage.x, stage.y})
+    if (v >= 0) all.push_back(v);
   std::sort(all.begin(), all.end());
   all.erase(std::unique(all.begin(), all.end()), all.end());
   return all;
@@ -29,6 +34,15 @@ std::vector<std::vector<i32>> readers_of(const StageGraph& graph) {
   for (size_t k = 0; k < graph.stages.size(); ++k)
     for (i32 v : operands(graph.stages[k])) readers[size_t(v)].push_back(i32(k));
   return readers;
+}
+
+void inherit_origin(StageGraph& graph, i32 v) {
+  const Stage& line = graph.stages[size_t(v)];
+  if (line.kind != StageKind::linear || line.terms.size() != 1 || line.origin.empty()) return;
+  const SparseMatrix& m = *line.terms[0].matrix;
+  Stage& before = graph.stages[size_t(line.terms[0].value)];
+  if (!before.origin.empty() || !is_diagonal(m) || m.nonzeros() != m.rows) return;
+  before.origin = before_affine(line.origin, m.value, line.bias);
 }
 
 void drop_dead(StageGraph& graph) {
@@ -44,10 +58,8 @@ void drop_dead(StageGraph& graph) {
     number[k] = i32(kept.size());
     Stage stage = std::move(graph.stages[k]);
     for (Term& term : stage.terms) term.value = number[size_t(term.value)];
-    if (stage.kind == StageKind::product) {
-      stage.x = number[size_t(stage.x)];
-      stage.y = number[size_t(stage.y)];
-    }
+    for (i32* v : {&stage.x, &stage.y})
+      if (*v >= 0) *v = number[size_t(*v)];
     kept.push_back(std::move(stage));
   }
   graph.stages = std::move(kept);
@@ -59,7 +71,7 @@ void insert_behind(StageGraph& graph, i32 k, Stage behind) {
   for (size_t i = size_t(k) + 1; i < graph.stages.size(); ++i) {
     Stage& s = graph.stages[i];
     for (Term& term : s.terms) term.value = moved(term.value);
-    if (s.kind == StageKind::product) s.x = moved(s.x), s.y = moved(s.y);
+    s.x = moved(s.x), s.y = moved(s.y);  // -1 stays
   }
   graph.output = moved(graph.output);
   graph.stages.insert(graph.stages.begin() + k + 1, std::move(behind));
@@ -90,12 +102,17 @@ void verify(const StageGraph& graph) {
         SINTER_ASSERT(fits(stage.shift_x, stage.size()) && fits(stage.shift_y, stage.size()) &&
                       fits(stage.post, stage.size()));
         break;
+      case StageKind::bootstrap:
+        SINTER_ASSERT(stage.x >= 0 && stage.y < 0 && stage.terms.empty() &&
+                      graph.stages[size_t(stage.x)].size() == stage.size());
+        break;
     }
   }
 }
 
 std::vector<std::vector<double>> evaluate_stages(const StageGraph& graph,
-                                                 std::span<const double> input) {
+                                                 std::span<const double> input,
+                                                 const StageObserver& observe) {
   const auto at = [](const std::vector<double>& v, size_t i) { return v.empty() ? 0.0 : v[i]; };
   std::vector<std::vector<double>> values(graph.stages.size());
   for (size_t k = 0; k < graph.stages.size(); ++k) {
@@ -108,11 +125,14 @@ std::vector<std::vector<double>> evaluate_stages(const StageGraph& graph,
     } else if (stage.kind == StageKind::linear) {
       for (const Term& term : stage.terms) apply(*term.matrix, values[size_t(term.value)], v);
       for (size_t i = 0; i < v.size(); ++i) v[i] += at(stage.bias, i);
+    } else if (stage.kind == StageKind::bootstrap) {
+      v = values[size_t(stage.x)];
     } else {
       const std::vector<double>&x = values[size_t(stage.x)], &y = values[size_t(stage.y)];
       for (size_t i = 0; i < v.size(); ++i)
         v[i] = (x[i] + at(stage.shift_x, i)) * (y[i] + at(stage.shift_y, i)) + at(stage.post, i);
     }
+    if (observe) observe(i32(k), v);
   }
   return values;
 }

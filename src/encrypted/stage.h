@@ -3,16 +3,22 @@
 //
 //   input    v = select(x)                     done by the client, in the clear
 //   linear   v = sum_i M_i v_i + b             one level
+//            a linear stage that only adds up (sums_slots): rotations and additions, no level
 //   product  v = (v_x + s) .* (v_y + t) + p    one level; a square when v_x is v_y and s is t
+//   bootstrap  v = v_x, |v| <= 1               back to a higher level (insert_bootstraps.h)
 //
 // where s, t and p are vectors (empty = zero) that cost no level. An activation a x^2 + b x + c is
 // a square followed by a diagonal linear stage, which merge.cpp moves into its readers. Stages come
 // after what they read. A stage carries the geometry of its tensor, from which its slots follow.
 #pragma once
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "encrypted/merge_record.h"
+#include "encrypted/origin.h"
 #include "encrypted/sparse.h"
 #include "graph/tensor.h"
 
@@ -31,7 +37,7 @@ struct Geometry {
   bool operator==(const Geometry&) const = default;
 };
 
-enum class StageKind { input, linear, product };
+enum class StageKind { input, linear, product, bootstrap };
 
 struct Term {
   i32 value = -1;
@@ -48,10 +54,14 @@ struct Stage {
   std::vector<i64> source;  ///< input: element of the network's input, -1 = zero
   std::vector<Term> terms;  ///< linear: different values, one term each
   std::vector<double> bias;
-  i32 x = -1, y = -1;  ///< product
+  i32 x = -1, y = -1;  ///< product; a bootstrap has x
   std::vector<double> shift_x, shift_y, post;
+  Origins origin;  ///< what its elements are in the graph, member by member; empty = not known
   /// Linear: comes from a BatchNormalization or another per-channel affine left in the graph.
   bool is_affine = false;
+  /// Linear: every row adds up all elements of the operand's member (matrix of ones), and slots of
+  /// the operand that hold no element hold zero.
+  bool is_sum = false;
 
   i64 size() const { return geometry.size(); }
   /// "conv1 +2" for reports.
@@ -63,15 +73,22 @@ struct Stage {
 struct StageGraph {
   std::vector<Stage> stages;
   i32 output = -1;
+  i64 batch = 1;  ///< images that share the slots, a power of two; the stages compute one of them
   std::string input_name, output_name;
   Dims input_dims, output_dims;
   std::vector<std::string> notes;
+  std::vector<MergeRecord> merges;  ///< what merging did to it, in order
 };
 
+/// A sum that costs no level: over all slots, or over all slots of each member where members lie
+/// interleaved and their number is a power of two.
+bool sums_slots(const Stage& stage);
 /// Values that stage k reads, without repetition.
 std::vector<i32> operands(const Stage& stage);
 /// readers[v] = stages that read v, ascending, each once.
 std::vector<std::vector<i32>> readers_of(const StageGraph& graph);
+/// What the diagonal stage v reads takes its origin from v, when it has none.
+void inherit_origin(StageGraph& graph, i32 v);
 /// Removes stages that the output does not need and renumbers.
 void drop_dead(StageGraph& graph);
 /// Puts `behind`, which reads stage k, after it; everything else that read k reads `behind`.
@@ -79,9 +96,13 @@ void insert_behind(StageGraph& graph, i32 k, Stage behind);
 /// throws Error(internal) when an order, size or reference is wrong
 void verify(const StageGraph& graph);
 
+/// Sees the value of a stage as soon as it is there and may change it.
+using StageObserver = std::function<void(i32 stage, std::span<double> value)>;
+
 /// One pass over all stages on doubles; element counts as the stages have them.
 /// out  the value of every stage
 std::vector<std::vector<double>> evaluate_stages(const StageGraph& graph,
-                                                 std::span<const double> input);
+                                                 std::span<const double> input,
+                                                 const StageObserver& observe = {});
 
 }  // namespace sinter::encrypted

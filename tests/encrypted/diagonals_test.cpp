@@ -145,15 +145,6 @@ TEST(Layout, a_strided_channel_goes_into_the_gaps) {
   EXPECT_EQ(slot(4, 0, 0), 64);
 }
 
-TEST(Runs, expand_to_what_they_were_made_of) {
-  const std::vector<double> v{0, 0, 1, 1, 2, 0, 3, 3};
-  const SlotVector runs = to_runs(v);
-  EXPECT_EQ(runs.runs, (std::vector<encrypted::Run>{{2, 2, 1}, {4, 1, 2}, {6, 2, 3}}));
-  std::vector<double> back(v.size(), 7);
-  runs.expand(back);
-  EXPECT_EQ(back, v);
-}
-
 TEST(Sparse, products_and_sums_agree_with_dense_ones) {
   Rng rng(test_seed(610));
   for (int round = 0; round < 30; ++round) {

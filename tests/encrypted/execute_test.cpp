@@ -28,11 +28,11 @@ struct Session {
   ckks::EvaluationKeys keys(const ckks::KeyManifest& manifest) {
     return ckks::generate_evaluation_keys(*context, secret, manifest, rng, pool);
   }
-  ckks::Ciphertext encrypt(const Tensor& input) {
-    return ckks::encrypt_symmetric(*context, secret,
-                                   ckks::encode(*context, pack_input(*program, input),
-                                                program->input_scale(), program->input_level()),
-                                   rng);
+  std::vector<ckks::Ciphertext> encrypt(const Tensor& input) {
+    std::vector<ckks::Ciphertext> all;
+    for (const ckks::Plaintext& plain : encode_input(*program, *context, input))
+      all.push_back(ckks::encrypt_symmetric(*context, secret, plain, rng));
+    return all;
   }
   std::vector<double> decrypt(const ckks::Ciphertext& ct) {
     return ckks::decode(*context, ckks::decrypt(*context, secret, ct));
@@ -74,6 +74,28 @@ TEST(Execute, residual_blocks_agree_with_the_simulation) {
 
 TEST(Execute, packed_patches_agree_with_the_simulation) {
   expect_close(patch_net(303, 16, 2, 5), 11, 303, 20);
+}
+
+TEST(Execute, sums_over_all_slots_agree_with_the_simulation) {
+  expect_close(normalising_net(306, 0.05f), 11, 306, 18);
+  expect_close(normalising_net(307, -0.05f, 6), 11, 307, 18);  // six elements in eight slots
+}
+
+// Leading coefficients over four decades, as trained networks have them: |b / 2a| up to 20,000.
+TEST(Execute, small_leading_coefficients_cost_no_level_and_little_precision) {
+  NetBuilder b(308, {1, 2, 4, 4});
+  const auto channels = [&](std::vector<float> v) {
+    return b.graph.add_constant(Tensor::of<float>({4, 1, 1}, v));
+  };
+  const ValueId v = b.graph.add(
+      Op::ChannelQuadratic, {b.conv(b.at, 4, 3, 1, 1), channels({0.2f, 0.01f, -3e-4f, 2.5e-5f}),
+                             channels({0.5f, 1.f, 0.7f, 1.f}), channels({0.1f, -0.3f, 4.f, 0.f})});
+  const Graph g = b.finish(b.gemm(b.flatten(v), 3));
+  const Compiled compiled = compile(g, inputs_for(g, 308, 1), small_options(11));
+  EXPECT_EQ(compiled.explanation.depth, 3);
+  for (const std::string& note : compiled.explanation.notes)
+    EXPECT_EQ(note.find("two levels"), std::string::npos) << note;
+  expect_close(g, 11, 308, 20);
 }
 
 TEST(Execute, products_of_two_values_and_two_level_activations_agree_with_the_simulation) {
@@ -133,7 +155,7 @@ TEST(Execute, results_do_not_depend_on_threads_or_on_the_cache) {
   const Compiled compiled = compile(g, inputs, small_options(11));
   Session s(compiled.program);
   const ckks::EvaluationKeys keys = s.keys(s.program->keys);
-  const ckks::Ciphertext in = s.encrypt(inputs[0]);
+  const std::vector<ckks::Ciphertext> in = s.encrypt(inputs[0]);
   const ckks::Ciphertext plain = execute(*s.program, *s.context, keys, in, s.pool);
   ThreadPool two(2);
   const auto same = [&](const ckks::Ciphertext& other) {
@@ -155,6 +177,37 @@ TEST(Execute, results_do_not_depend_on_threads_or_on_the_cache) {
     EXPECT_LE(cache.bytes(), budget);
     EXPECT_EQ(calls, 2 * std::ssize(s.program->instructions));
     EXPECT_EQ(last, total);
+  }
+}
+
+TEST(Execute, every_instruction_is_observed_and_can_be_evaluated_by_itself) {
+  NetBuilder b(312, {1, 1, 4, 4});
+  const Graph g = b.finish(b.gemm(b.flatten(b.quadratic(b.conv(b.at, 2, 3, 1, 1))), 3));
+  const std::vector<Tensor> inputs = inputs_for(g, 312, 1);
+  Session s(compile(g, inputs, small_options(10)).program);
+  const ckks::EvaluationKeys keys = s.keys(s.program->keys);
+  const std::vector<ckks::Ciphertext> in = s.encrypt(inputs[0]);
+  std::vector<ckks::Ciphertext> values;
+  ExecuteOptions options;
+  options.observe = [&](const Measured& m) {
+    EXPECT_EQ(m.instruction, std::ssize(values));
+    EXPECT_GE(m.seconds, 0);
+    EXPECT_GT(m.resident_bytes(), m.result->bytes());
+    values.push_back(m.result->clone());
+  };
+  execute(*s.program, *s.context, keys, in, s.pool, options);
+  ASSERT_EQ(values.size(), s.program->instructions.size());
+  const auto operand = [&](i32 v) { return v < 0 ? nullptr : &values[size_t(v)]; };
+  for (i64 k = 0; k < std::ssize(values); ++k) {
+    const Instruction& i = s.program->instructions[size_t(k)];
+    const ckks::Ciphertext out =
+        evaluate(*s.program, k, i.op == Opcode::input ? &in[0] : operand(i.a), operand(i.b),
+                 {*s.context, keys, s.pool});
+    EXPECT_EQ(out.level(), i.level) << k;
+    EXPECT_NEAR(out.scale(), i.scale, 1e-9 * i.scale) << k;
+    for (int part = 0; part < 2; ++part)
+      EXPECT_TRUE(std::ranges::equal(out.part(part).limb(0), values[size_t(k)].part(part).limb(0)))
+          << k;
   }
 }
 
@@ -193,7 +246,7 @@ TEST_F(ExecuteErrors, mixtures_with_the_same_parameters_are_refused) {
   const Graph retrained = b.finish(b.gemm(b.flatten(b.quadratic(b.conv(b.at, 2, 3, 1, 1))), 3));
   Session other(compile(retrained, inputs_for(retrained, 310, 1), options).program);
   ASSERT_EQ(other.program->params.hash(), s.program->params.hash());
-  const auto refused = [&](const ckks::EvaluationKeys& keys, ckks::Ciphertext in,
+  const auto refused = [&](const ckks::EvaluationKeys& keys, std::vector<ckks::Ciphertext> in,
                            const char* part) {
     try {
       execute(*s.program, *s.context, keys, in, s.pool);
@@ -206,8 +259,8 @@ TEST_F(ExecuteErrors, mixtures_with_the_same_parameters_are_refused) {
   const ckks::EvaluationKeys keys = s.keys(s.program->keys);
   refused(stranger.keys(s.program->keys), s.encrypt(inputs[0]),
           "the evaluation keys belong to key");
-  ckks::Ciphertext in = s.encrypt(inputs[0]);
-  in.set_origin({s.secret.id(), other.program->hash});
+  std::vector<ckks::Ciphertext> in = s.encrypt(inputs[0]);
+  in[0].set_origin({s.secret.id(), other.program->hash});
   refused(keys, std::move(in), "was encrypted for program");
   const ckks::Ciphertext out = execute(*s.program, *s.context, keys, s.encrypt(inputs[0]), s.pool);
   EXPECT_EQ(out.origin().key, s.secret.id());
@@ -221,9 +274,10 @@ TEST_F(ExecuteErrors, keys_or_inputs_of_another_program_are_refused) {
   const ckks::EvaluationKeys wrong = other.keys(other.program->keys);
   EXPECT_THROW(execute(*s.program, *s.context, wrong, s.encrypt(inputs[0]), s.pool), Error);
   EXPECT_THROW(execute(*s.program, *s.context, keys, other.encrypt(inputs[0]), s.pool), Error);
-  ckks::Ciphertext low =
-      ckks::drop_to_level(*s.context, s.encrypt(inputs[0]), s.program->input_level() - 1);
+  std::vector<ckks::Ciphertext> low = s.encrypt(inputs[0]);
+  low[0] = ckks::drop_to_level(*s.context, low[0], s.program->input_level() - 1);
   EXPECT_THROW(execute(*s.program, *s.context, keys, low, s.pool), Error);
+  EXPECT_THROW(execute(*s.program, *s.context, keys, {}, s.pool), Error);
 }
 
 }  // namespace

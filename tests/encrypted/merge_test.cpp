@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "encrypted/fit.h"
+#include "encrypted/graph_levels.h"
 #include "encrypted/join_inputs.h"
 #include "encrypted/layout.h"
 #include "encrypted/levels.h"
@@ -149,6 +151,23 @@ TEST(PackBranches, branches_that_outgrow_a_ciphertext_are_cut_into_groups_of_any
   }
 }
 
+TEST(PackBranches, sums_over_planes_side_by_side_are_those_of_each_branch) {
+  NetBuilder b(41, {1, 1, 4, 8});
+  ValueId sum;
+  for (i64 branch = 0; branch < 2; ++branch) {
+    const ValueId x = b.conv(b.slice(b.at, 0, 4 * branch, 4), 2, 3, 1, 1);
+    const ValueId axes = b.graph.add_constant(Tensor::of<i64>({3}, std::vector<i64>{1, 2, 3}));
+    const ValueId y =
+        b.quadratic(b.graph.add(Op::ReduceSumSquare, {x, axes}, {{"keepdims", i64(1)}}));
+    sum = sum.valid() ? b.graph.add(Op::Add, {sum, y}) : y;
+  }
+  const Graph g = b.finish(b.gemm(b.flatten(sum), 3));
+  const auto inputs = inputs_for(g, 41);
+  const Compiled compiled = compile(g, inputs, test_options(10));
+  EXPECT_EQ(compiled.explanation.patches_merged, 2);
+  EXPECT_LT(simulated_error(g, *compiled.program, inputs[1]), 1e-6);
+}
+
 TEST(PackBranches, branches_of_other_structure_stay_apart) {
   NetBuilder b(430, {1, 2, 6, 6});
   const ValueId one = b.gemm(b.flatten(b.quadratic(b.conv(b.at, 3, 3, 1, 1))), 4);
@@ -200,26 +219,39 @@ TEST(JoinInputs, parts_that_branches_of_other_structure_read_come_in_one_ciphert
   expect_same(output_of(graph, x), expected);
 }
 
-/// x (a y^2 + b y + c), y = |x|^2, behind a Gemm.
-Graph normalising_net(u64 seed, float a) {
-  NetBuilder b(seed, {1, 2, 4, 4});
+TEST(Merge, a_normalisation_by_a_quadratic_takes_three_levels) {
+  for (float a : {0.05f, -0.05f, 3.0f}) {
+    const StageGraph graph = merged(normalising_net(450, a), 1024, 450);
+    EXPECT_EQ(plan_levels(graph).depth, 3 + 3) << a;
+    EXPECT_EQ(graph.stages[size_t(graph.output)].kind, StageKind::product);
+  }
+}
+
+TEST(Merge, a_normalisation_inside_the_network_takes_three_levels) {
+  NetBuilder b(451, {1, 2, 4, 4});
   const ValueId x = b.gemm(b.flatten(b.quadratic(b.conv(b.at, 3, 3, 1, 1))), 8);
-  const ValueId axes = b.graph.add_constant(Tensor::of<i64>({1}, std::vector<i64>{1}));
-  const ValueId y = b.graph.add(Op::ReduceSumSquare, {x, axes}, {{"keepdims", i64(1)}});
-  const auto scalar = [&](float v) { return b.graph.add_constant(filled({1}, v)); };
-  const ValueId factor =
-      b.graph.add(Op::ChannelQuadratic, {y, scalar(a), scalar(-0.6f), scalar(1.2f)});
-  return b.finish(b.graph.add(Op::Mul, {x, factor}));
+  const Graph g = b.finish(b.gemm(normalised(b, x, 0.05f), 5));
+  EXPECT_EQ(plan_levels(merged(g, 1024, 451)).depth, 3 + 3 + 1);
 }
 
-TEST(Merge, a_normalisation_by_a_quadratic_takes_four_levels) {
-  const StageGraph graph = merged(normalising_net(450, 0.05f), 1024, 450);
-  EXPECT_EQ(plan_levels(graph).depth, 3 + 4);
+TEST(Merge, a_sum_of_squares_costs_no_level) {
+  NetBuilder b(453, {1, 2, 4, 4});
+  const ValueId x = b.gemm(b.flatten(b.quadratic(b.conv(b.at, 3, 3, 1, 1))), 6);
+  const ValueId sum = sum_of_squares(b, x);
+  const ValueId share = b.graph.add(Op::Mul, {sum, b.graph.add_constant(filled({1}, 0.3f))});
+  const StageGraph graph = merged(b.finish(share), 1024, 453);
+  EXPECT_EQ(plan_levels(graph).depth, 3 + 1);
+  EXPECT_TRUE(sums_slots(graph.stages[size_t(graph.output)]));
 }
 
-TEST(Merge, a_factor_below_zero_does_not_go_back) {
-  const StageGraph graph = merged(normalising_net(451, -0.05f), 1024, 451);
-  EXPECT_EQ(plan_levels(graph).depth, 3 + 5);
+// Six elements in eight slots: the copies of the sum in the other two would leave with the result.
+TEST(Merge, a_sum_that_would_fill_the_output_with_copies_stays_a_matrix) {
+  NetBuilder b(454, {1, 2, 4, 4});
+  const ValueId x = b.gemm(b.flatten(b.quadratic(b.conv(b.at, 3, 3, 1, 1))), 6);
+  const ValueId one = b.graph.add_constant(filled({1, 6}, 1));
+  const ValueId all = b.graph.add(Op::Mul, {sum_of_squares(b, x), one});
+  const StageGraph graph = merged(b.finish(all), 1024, 454);
+  for (const Stage& s : graph.stages) EXPECT_FALSE(s.is_sum);
 }
 
 TEST(Merge, parallel_pools_and_the_gemm_behind_their_concat_become_one_matrix) {
@@ -233,6 +265,52 @@ TEST(Merge, parallel_pools_and_the_gemm_behind_their_concat_become_one_matrix) {
   const ValueId all = b.graph.add(Op::Concat, parts, {{"axis", i64(1)}});
   const StageGraph graph = merged(b.finish(b.gemm(all, 32)), 4096, 452);
   EXPECT_EQ(plan_levels(graph).depth, 3);
+}
+
+/// Levels of every step, and of the whole, by the records.
+void expect_records_add_up(const Graph& model, i64 slots) {
+  std::vector<MergeRecord> passes;
+  const Graph unfused = bind_and_fuse(model, false), fused = bind_and_fuse(model, true, &passes);
+  const std::optional<int> before = graph_levels(unfused), between = graph_levels(fused);
+  ASSERT_TRUE(before && between);
+  EXPECT_EQ(*before, unmerged_depth(lower(unfused)));
+  EXPECT_EQ(*between, unmerged_depth(lower(fused)));
+  EXPECT_EQ(levels_saved(passes), *before - *between);
+  const StageGraph stages = fit(fused, slots, true).stages;
+  EXPECT_EQ(levels_saved(stages.merges), *between - plan_levels(stages).depth);
+  i64 count = 0;
+  for (const MergeRecord& rule : by_rule(stages.merges)) count += rule.count;
+  EXPECT_EQ(count, std::ssize(stages.merges));
+}
+
+TEST(MergeRecords, add_up_to_the_levels_saved) {
+  expect_records_add_up(patch_net(460, 16, 2, 3), 2048);
+  expect_records_add_up(normalising_net(461, 0.05f), 1024);
+  expect_records_add_up(normalising_net(462, -0.05f), 1024);
+  for (u64 seed : {463u, 464u}) expect_records_add_up(herpn_net(seed), 1024);
+}
+
+TEST(MergeRecords, name_the_pass_and_the_layers) {
+  std::vector<MergeRecord> passes;
+  bind_and_fuse(herpn_net(465), true, &passes);
+  const auto herpn = std::find_if(passes.begin(), passes.end(),
+                                  [](const MergeRecord& m) { return m.rule == "fuse_herpn"; });
+  ASSERT_NE(herpn, passes.end());
+  EXPECT_EQ(herpn->count, 2);
+  EXPECT_FALSE(herpn->names.empty());
+  EXPECT_GT(herpn->levels_saved, 0);
+}
+
+// A sum of two squares is an addition without a matrix to be part of.
+TEST(MergeRecords, an_addition_that_costs_a_level_is_told) {
+  NetBuilder b(466, {1, 2, 4, 4});
+  const auto square = [&](ValueId v) { return b.graph.add(Op::Mul, {v, v}); };
+  const ValueId sum =
+      b.graph.add(Op::Add, {square(b.conv(b.at, 2, 3, 1, 1)), square(b.conv(b.at, 2, 1, 1, 0))});
+  const StageGraph stages = fit(b.finish(sum), 1024, true).stages;
+  ASSERT_FALSE(stages.merges.empty());
+  EXPECT_EQ(stages.merges.back().rule, "keep");
+  EXPECT_EQ(stages.merges.back().levels_saved, -1);
 }
 
 TEST(Levels, every_value_stands_above_its_readers) {

@@ -101,19 +101,65 @@ struct NetBuilder {
   }
 };
 
-/// 2 x 2 patches of size/2, one backbone each, the results summed.
-inline Graph patch_net(u64 seed, i64 size, i64 channels, i64 classes) {
+/// grid x grid patches of size/grid, one backbone each, the results summed.
+inline Graph patch_net(u64 seed, i64 size, i64 channels, i64 classes, i64 grid = 2) {
+  const i64 side = size / grid;
   NetBuilder b(seed, {1, 1, size, size});
   ValueId sum;
-  for (i64 patch = 0; patch < 4; ++patch) {
-    ValueId v = b.slice(b.at, patch / 2 * size / 2, patch % 2 * size / 2, size / 2);
+  for (i64 patch = 0; patch < grid * grid; ++patch) {
+    ValueId v = b.slice(b.at, patch / grid * side, patch % grid * side, side);
     v = b.conv(v, channels, 3, 1, 1);
     v = b.block(v, channels, 1);
     v = b.block(v, 2 * channels, 2);
-    v = b.gemm(b.flatten(b.average_pool(b.quadratic(v), size / 8, size / 8)), classes);
+    v = b.gemm(b.flatten(b.average_pool(b.quadratic(v), side / 4, side / 4)), classes);
     sum = sum.valid() ? b.graph.add(Op::Add, {sum, v}) : v;
   }
   return b.finish(sum);
+}
+
+inline ValueId sum_of_squares(NetBuilder& b, ValueId x) {
+  const ValueId axes = b.graph.add_constant(Tensor::of<i64>({1}, std::vector<i64>{1}));
+  return b.graph.add(Op::ReduceSumSquare, {x, axes}, {{"keepdims", i64(1)}});
+}
+
+/// x (a y^2 + b y + c), y = |x|^2.
+inline ValueId normalised(NetBuilder& b, ValueId x, float a) {
+  const auto scalar = [&](float v) { return b.graph.add_constant(filled({1}, v)); };
+  const ValueId factor = b.graph.add(
+      Op::ChannelQuadratic, {sum_of_squares(b, x), scalar(a), scalar(-0.6f), scalar(1.2f)});
+  return b.graph.add(Op::Mul, {x, factor});
+}
+
+/// The same behind a Gemm of `outputs`.
+inline Graph normalising_net(u64 seed, float a, i64 outputs = 8) {
+  NetBuilder b(seed, {1, 2, 4, 4});
+  const ValueId x = b.gemm(b.flatten(b.quadratic(b.conv(b.at, 3, 3, 1, 1))), outputs);
+  return b.finish(normalised(b, x, a));
+}
+
+/// HerPN as three BatchNormalizations, the way it is trained.
+inline ValueId unfused_herpn(NetBuilder& b, ValueId x) {
+  const i64 channels = b.dims(x)[1];
+  const auto constant = [&](float v) { return b.graph.add_constant(filled({1}, v)); };
+  const auto norm = [&](ValueId v, float mean, float var) {
+    const auto c = [&](float f) { return b.graph.add_constant(filled({channels}, f)); };
+    return b.graph.add(Op::BatchNormalization, {v, c(1), c(0), c(mean), c(var)});
+  };
+  const ValueId square = b.graph.add(Op::Mul, {x, x});
+  const ValueId h2 =
+      b.graph.add(Op::Div, {b.graph.add(Op::Sub, {square, constant(1)}), constant(1.41421356f)});
+  const ValueId one = b.graph.add(Op::Mul, {norm(x, 0.1f, 0.8f), constant(0.5f)});
+  const ValueId two = b.graph.add(Op::Mul, {norm(h2, 0.2f, 1.1f), constant(0.28f)});
+  const ValueId sum = b.graph.add(Op::Add, {b.graph.add(Op::Add, {one, two}), constant(0.4f)});
+  return b.graph.add(Op::Mul, {sum, b.weight({channels, 1, 1}, 1)});
+}
+
+/// Two convolutions with such activations and a Gemm.
+inline Graph herpn_net(u64 seed) {
+  NetBuilder b(seed, {1, 1, 6, 6});
+  ValueId v = unfused_herpn(b, b.conv(b.at, 2, 3, 1, 1));
+  v = unfused_herpn(b, b.conv(v, 2, 3, 1, 1));
+  return b.finish(b.gemm(b.flatten(v), 3));
 }
 
 inline CompileOptions test_options(i64 log_n) {

@@ -89,16 +89,48 @@ TEST(Check, catches_raised_levels_and_missing_levels) {
   });
 }
 
+TEST(Check, catches_sums_that_are_not_marked_or_not_completed) {
+  const Graph g = normalising_net(701, 0.05f);
+  const EncryptedProgram good = *compile(g, inputs_for(g, 701), test_options(11)).program;
+  const auto refused = [&](const auto& change) {
+    EncryptedProgram p = good;
+    for (Instruction& i : p.instructions)
+      if (i.op == Opcode::drop && i.steps > 0) change(p, i);
+    try {
+      check(p);
+      return std::string("accepted");
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+  };
+  EXPECT_NO_THROW(check(good));
+  using P = EncryptedProgram;
+  EXPECT_NE(refused([](P&, Instruction& i) { i.steps = 0; }).find("counts them twice"),
+            std::string::npos);
+  EXPECT_NE(refused([](P&, Instruction& i) { i.steps = 3; }).find("a sum to period 3"),
+            std::string::npos);
+  EXPECT_NE(refused([](P&, Instruction& i) { i.steps = i.period; }).find("a sum to period"),
+            std::string::npos);
+  const std::string early = refused([](P& p, Instruction& sum) {
+    for (Instruction& i : p.instructions)
+      if (i.op == Opcode::fold && i.a == i32(&sum - p.instructions.data())) {
+        i.op = Opcode::drop;
+        i.steps = 0;
+        i.period *= 2;
+      }
+  });
+  EXPECT_NE(early, "accepted");
+}
+
 TEST(Check, catches_folds_that_are_wrong_missing_or_too_many) {
   const i64 k = first(Opcode::fold);
   expect_caught("fold", [=](EncryptedProgram& p) { p.instructions[size_t(k)].steps *= 2; });
   expect_caught("partial sums", [=](EncryptedProgram& p) {
-    for (Instruction& i : p.instructions)
-      if (i.op == Opcode::fold) {
-        i.op = Opcode::drop;
-        i.steps = 0;
+    for (Instruction& i : p.instructions) {
+      if (i.op == Opcode::fold) i.op = Opcode::drop, i.steps = 0;
+      if (i.op == Opcode::drop || i.op == Opcode::rescale)
         i.period = p.instructions[size_t(i.a)].period;
-      }
+    }
   });
   expect_caught("counts them twice", [](EncryptedProgram& p) {
     Instruction fold = p.instructions.back();
@@ -126,7 +158,7 @@ TEST(Check, catches_fields_that_the_operation_does_not_read) {
 
 TEST(Check, refuses_an_output_with_partial_sums) {
   EncryptedProgram p = sample();
-  while (p.instructions.back().op != Opcode::rescale) p.instructions.pop_back();
+  while (p.instructions.back().op != Opcode::linear) p.instructions.pop_back();
   p.vectors.pop_back();
   p.keys = needed_keys(p);
   try {
@@ -148,7 +180,7 @@ TEST(Check, catches_a_manifest_with_more_or_fewer_keys) {
 }
 
 TEST(Check, catches_malformed_tables) {
-  expect_caught("map 0", [](EncryptedProgram& p) { p.maps[0].rows[0].runs.back().length = 9999; });
+  expect_caught("map 0", [](EncryptedProgram& p) { p.maps[0].rows[0].runs.back().start = 9999; });
   expect_caught("map 0", [](EncryptedProgram& p) { p.maps[0].rows[0].period *= 2; });
   expect_caught("map 0", [](EncryptedProgram& p) { p.maps[0].indices.back() = 1 << 20; });
   expect_caught("map 0", [](EncryptedProgram& p) { p.maps[0].indices.pop_back(); });
@@ -168,8 +200,14 @@ TEST(Check, catches_malformed_tables) {
 TEST(Check, catches_interface_maps_outside_their_values) {
   expect_caught("output slot", [](EncryptedProgram& p) { p.output_slots[0] = 1 << 20; });
   expect_caught("output map", [](EncryptedProgram& p) { p.output_slots.pop_back(); });
-  expect_caught("input element", [](EncryptedProgram& p) { p.input_elements[0] = 1 << 20; });
-  expect_caught("input map", [](EncryptedProgram& p) { p.input_elements.push_back(-1); });
+  expect_caught("input element", [](EncryptedProgram& p) { p.input_elements[0][0] = 1 << 20; });
+  expect_caught("input map 0", [](EncryptedProgram& p) { p.input_elements[0].push_back(-1); });
+  expect_caught("expected input 0 of 1", [](EncryptedProgram& p) { p.instructions[0].table = 1; });
+  expect_caught("is not input", [](EncryptedProgram& p) {
+    p.input_elements.emplace_back(size_t(p.instructions[1].period), -1);
+  });
+  expect_caught("batch", [](EncryptedProgram& p) { p.batch = 3; });
+  expect_caught("output map", [](EncryptedProgram& p) { p.batch = 2; });
   expect_caught("layer", [](EncryptedProgram& p) { p.layers.pop_back(); });
   expect_caught("no instructions", [](EncryptedProgram& p) { p.instructions.clear(); });
 }
@@ -234,17 +272,66 @@ TEST(Serialise, changed_contents_under_a_right_checksum_are_refused_or_sound) {
   EXPECT_GT(refused, 0);
 }
 
+TEST(Serialise, a_file_of_another_version_says_what_to_do) {
+  for (const auto& [version, part] : {std::pair{1, "compile the model again"}, {99, "newer"}}) {
+    std::vector<std::byte> bytes = save_program(sample());
+    bytes[8] = std::byte(version);
+    try {
+      load_program(bytes, "net.sinter");
+      ADD_FAILURE() << "version " << version << " was accepted";
+    } catch (const Error& e) {
+      EXPECT_EQ(int(e.kind()), int(ErrorKind::bad_input));
+      EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
+    }
+  }
+}
+
+/// The sample with map 0 replaced, under a right header and checksum.
+std::vector<std::byte> with_map(const LinearMap& map) {
+  EncryptedProgram p = sample();
+  p.maps[0] = map;
+  return save_program(p);
+}
+
+TEST(Serialise, hostile_patterns_are_refused_before_they_are_used) {
+  const LinearMap original = sample().maps[0];
+  ASSERT_NO_THROW(load_program(with_map(original), "net.sinter"));
+  const auto with_pattern = [&](const Pattern& pattern) {
+    Patterns patterns = *original.rows[0].patterns;
+    patterns[0] = pattern;
+    LinearMap map = original;
+    const auto shared = std::make_shared<const Patterns>(std::move(patterns));
+    for (SlotVector& row : map.rows) row.patterns = shared;
+    return with_map(map);
+  };
+  const u32 most = std::numeric_limits<u32>::max();
+  for (const Pattern& bad :
+       {Pattern{0, 1, 0, 1, 0}, Pattern{1, 0, 0, 1, 0}, Pattern{1, 2, 0, 1, 0},
+        Pattern{most, most, most, most, most}, Pattern{1, most, 1, 1, 0}, Pattern{1, 1, 0, 1, 1},
+        Pattern{u32(original.period()) + 1, 1, 0, 1, 0}})
+    expect_bad_input(with_pattern(bad), "a pattern of length " + std::to_string(bad.length));
+  LinearMap map = original;
+  map.rows[0].runs[0].pattern = u32(map.rows[0].patterns->size());
+  expect_bad_input(with_map(map), "a run without a pattern");
+  map = original;
+  map.rows[0].runs.push_back(map.rows[0].runs.back());
+  expect_bad_input(with_map(map), "a run twice");
+  map = original;
+  map.form = ckks::GiantForm(2);
+  expect_bad_input(with_map(map), "a form that does not exist");
+}
+
 TEST(Client, packs_and_reads_what_the_program_says) {
   const EncryptedProgram& p = sample();
   Rng rng(1);
   const Tensor image = random_tensor({1, 1, 8, 8}, rng, 0.3);
-  const std::vector<double> slots = pack_input(p, image);
+  const std::vector<double> slots = pack_input(p, image)[0];
   ASSERT_EQ(std::ssize(slots), p.slots());
   for (size_t s = 0; s < slots.size(); ++s) {
-    const i32 e = p.input_elements[s % p.input_elements.size()];
+    const i32 e = p.input_elements[0][s % p.input_elements[0].size()];
     ASSERT_EQ(slots[s], e < 0 ? 0 : image.as_double(e)) << "slot " << s;
   }
-  EXPECT_EQ(pack_input(p, random_tensor({1, 8, 8}, rng, 0.3)).size(), slots.size());
+  EXPECT_EQ(pack_input(p, random_tensor({1, 8, 8}, rng, 0.3)).size(), 1u);
   const Tensor y = unpack_output(p, slots);
   EXPECT_EQ(y.dims(), (Dims{1, 3}));
   for (i64 e = 0; e < 3; ++e)

@@ -152,11 +152,13 @@ TEST(Simulate, junk_in_unused_slots_of_the_input_reaches_no_result) {
   const Compiled odd = compile(small, small_inputs, test_options(11));
   for (const auto& [c, input] : {std::pair(&compiled, &inputs[0]), {&odd, &small_inputs[0]}}) {
     const EncryptedProgram& p = *c->program;
-    std::vector<double> slots = pack_input(p, *input);
+    std::vector<std::vector<double>> slots = pack_input(p, *input);
     const std::vector<double> clean = simulate(p, slots);
     Rng rng(7);
-    for (size_t s = 0; s < slots.size(); ++s)
-      if (p.input_elements[s % p.input_elements.size()] < 0) slots[s] = 1e3 * rng.normal();
+    for (size_t k = 0; k < slots.size(); ++k)
+      for (size_t s = 0; s < slots[k].size(); ++s)
+        if (p.input_elements[k][s % p.input_elements[k].size()] < 0)
+          slots[k][s] = 1e3 * rng.normal();
     const std::vector<double> dirty = simulate(p, slots);
     for (i32 s : p.output_slots) ASSERT_EQ(clean[size_t(s)], dirty[size_t(s)]) << "slot " << s;
   }
@@ -184,7 +186,7 @@ TEST(Simulate, noise_stays_far_below_the_result) {
   const std::vector<Tensor> inputs = inputs_for(g, 91, 1);
   const Compiled compiled = compile(g, inputs, test_options(12));
   const EncryptedProgram& p = *compiled.program;
-  const std::vector<double> slots = pack_input(p, inputs[0]);
+  const auto slots = pack_input(p, inputs[0]);
   SimulateOptions noisy;
   noisy.noise_seed = 5;
   const std::vector<double> clean = simulate(p, slots), found = simulate(p, slots, noisy);

@@ -37,7 +37,7 @@ class Lowering {
   Stage linear(NodeId node, const Geometry& geometry) const;
   Stage product(NodeId node, const Geometry& geometry, i32 x, i32 y) const;
   i32 emit(Stage stage);
-  void bind(ValueId value, i32 stage) { stage_of_[value] = stage; }
+  void bind(ValueId value, i32 stage);
   void note(std::string text) { out_.notes.push_back(std::move(text)); }
 
  private:
@@ -46,6 +46,10 @@ class Lowering {
   std::map<ValueId, i32> stage_of_;
   std::map<ValueId, Tensor> constants_;
 };
+
+/// Shifts in front of a square up to here cost less precision than the noise does
+/// (lower_elementwise.cpp).
+inline constexpr double kMaxShift = 0x1p18;
 
 using Lower = void (*)(Lowering&, NodeId);
 

@@ -14,8 +14,9 @@
 
 namespace sinter::encrypted::detail {
 
-/// Each applies its rewrite once; false when it applies nowhere. What became unread stays.
-bool absorb_backwards(StageGraph& graph);
-bool spread_before_square(StageGraph& graph);
+/// Each applies its rewrite once and names the stages; none when it applies nowhere. What became
+/// unread stays.
+std::vector<std::string> absorb_backwards(StageGraph& graph);
+std::vector<std::string> spread_before_square(StageGraph& graph);
 
 }  // namespace sinter::encrypted::detail
