@@ -7,22 +7,20 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "cli/byte_size.h"
 #include "cli/config.h"
 #include "cli/files.h"
+#include "cli/plan_table.h"
 #include "cli/progress_bar.h"
+#include "cli/report.h"
 #include "cli/table.h"
 #include "cli/tensor_io.h"
+#include "cli/units_file.h"
 #include "cli/verbs.h"
 #include "encrypted/serialize.h"
 #include "onnx/import.h"
 
 namespace sinter::cli {
-namespace {
-
-struct Options {
-  std::string model, data, config, output;
-  bool explain = false, no_fuse = false, pay_for_affine = false, json = false;
-};
 
 nlohmann::ordered_json to_json(const encrypted::Explanation& e) {
   nlohmann::ordered_json json = {{"fused", e.fused},
@@ -35,9 +33,13 @@ nlohmann::ordered_json to_json(const encrypted::Explanation& e) {
                                  {"slots", e.slots},
                                  {"slots_used", e.slots_used},
                                  {"branches_merged", e.patches_merged},
+                                 {"inputs", e.inputs},
+                                 {"batch", e.batch},
                                  {"log2_qp", e.log2_qp},
                                  {"log2_qp_limit", e.log2_qp_limit},
                                  {"security", e.security},
+                                 {"bootstraps", e.bootstraps},
+                                 {"bootstrap_chain", e.bootstrap_text},
                                  {"keys", e.key_count},
                                  {"key_bytes", e.key_bytes},
                                  {"diagonals", e.diagonals},
@@ -47,8 +49,12 @@ nlohmann::ordered_json to_json(const encrypted::Explanation& e) {
                                  {"plaintext_bytes", e.plaintext_bytes},
                                  {"ciphertext_bytes", e.ciphertext_bytes},
                                  {"predicted_seconds", e.seconds},
+                                 {"predicted_seconds_two_threads", e.seconds_two},
+                                 {"predicted_first_run_extra_seconds", e.first_seconds},
+                                 {"units", e.units},
                                  {"predicted_precision_bits", e.precision_bits},
                                  {"notes", e.notes}};
+  if (!e.candidates.empty()) json["candidates"] = plan_json(e.candidates);
   json["layers"] = nlohmann::ordered_json::array();
   for (const encrypted::LayerRow& row : e.layers)
     json["layers"].push_back({{"name", row.name},
@@ -63,9 +69,28 @@ nlohmann::ordered_json to_json(const encrypted::Explanation& e) {
                               {"relinearisations", row.relinearisations},
                               {"plaintext_bytes", row.plaintext_bytes},
                               {"range", row.range},
+                              {"value", row.value},
+                              {"difference", row.difference},
                               {"predicted_seconds", row.seconds}});
+  json["merges"] = nlohmann::ordered_json::array();
+  for (const encrypted::MergeRecord& merge : e.merges)
+    json["merges"].push_back({{"rule", merge.rule},
+                              {"count", merge.count},
+                              {"names", merge.names},
+                              {"levels_saved", merge.levels_saved}});
   return json;
 }
+
+namespace {
+
+struct Options {
+  std::string model, data, config, output, bootstrap, units, html, packing, batch;
+  bool explain = false, no_fuse = false, plan = false, pay_for_affine = false, json = false;
+  double key_weight = encrypted::KeyChoice{}.seconds_per_gigabyte;
+  bool horner = false;
+  i64 memory = 0;
+  double bits = encrypted::CompileOptions().least_bits;
+};
 
 std::string clipped(std::string text, size_t width) {
   if (text.size() > width) text = "..." + text.substr(text.size() - (width - 3));
@@ -119,6 +144,25 @@ std::string layers_text(const encrypted::Explanation& e) {
   return text;
 }
 
+/// What saved the levels, rule by rule; what merged without saving one in a line below.
+std::string merges_text(const encrypted::Explanation& e) {
+  if (e.merges.empty()) return {};
+  Table table({"<merged by", "times", "levels saved"});
+  std::string others;
+  i64 count = 0;
+  for (const encrypted::MergeRecord& rule : encrypted::by_rule(e.merges)) {
+    if (rule.levels_saved == 0) {
+      others += fmt::format("{}{} {}", others.empty() ? "" : ", ", rule.rule, rule.count);
+      continue;
+    }
+    count += rule.count;
+    table.add({rule.rule, count_text(rule.count), std::to_string(rule.levels_saved)});
+  }
+  table.rule();
+  table.add({"all", count_text(count), std::to_string(encrypted::levels_saved(e.merges))});
+  return table.text() + (others.empty() ? "" : "no level saved by: " + others + "\n") + "\n";
+}
+
 std::string summary_text(const encrypted::Explanation& e) {
   std::string text;
   if (e.fused && e.depth_unfused >= 0)
@@ -128,16 +172,23 @@ std::string summary_text(const encrypted::Explanation& e) {
     text += fmt::format("levels      {} {}\n", e.depth, e.fused ? "fused" : "without fusion");
   if (e.nodes > 0 && e.nodes_unfused > 0)
     text += fmt::format("graph       {} nodes, {} before fusion\n", e.nodes, e.nodes_unfused);
+  if (e.bootstraps > 0) text += fmt::format("bootstraps  {}: {}\n", e.bootstraps, e.bootstrap_text);
   if (!e.security.empty()) text += fmt::format("security    {}\n", e.security);
   if (e.fused && e.feasible) {
     text += fmt::format("slots       {} of {} used", count_text(e.slots_used), count_text(e.slots));
     if (e.patches_merged > 0)
       text += fmt::format(", {} parallel branches in one ciphertext", e.patches_merged);
+    const std::string inputs =
+        e.inputs == 1 ? "ciphertext  " : fmt::format("inputs      {} ciphertexts, ", e.inputs);
+    const std::string images = e.batch == 1 ? "image" : fmt::format("run of {} images", e.batch);
     text += fmt::format(
-        "\nkeys        {}, {} in memory\nciphertext  {} in memory\npredicted   {} "
-        "per image on one core, {:.1f} bits of precision\n",
-        count_text(e.key_count), bytes_text(e.key_bytes), bytes_text(e.ciphertext_bytes),
-        seconds_text(e.seconds), e.precision_bits);
+        "\nkeys        {}, {} in memory\n{}{} in memory\npredicted   {} "
+        "per {} on one core, {} on two, {:.1f} bits of precision\n"
+        "            the first + {} on one core, when keys are mapped from a file in memory\n"
+        "units       {}\n",
+        count_text(e.key_count), bytes_text(e.key_bytes), inputs, bytes_text(e.ciphertext_bytes),
+        seconds_text(e.seconds), images, seconds_text(e.seconds_two), e.precision_bits,
+        seconds_text(e.first_seconds), e.units);
   }
   for (const std::string& note : e.notes) text += "note        " + note + "\n";
   if (!e.feasible) text += "cannot run  " + e.reason + "\n";
@@ -156,40 +207,59 @@ std::vector<Tensor> read_calibration(const Graph& graph, const Options& o, const
 }
 
 void run_compile(const Options& o) {
-  require(!o.output.empty() || o.explain || o.no_fuse, ErrorKind::bad_argument,
-          "compile: expected -o FILE, or --explain to see the plan only");
-  require(o.output.empty() || !o.no_fuse, ErrorKind::bad_argument,
-          "compile: --no-fuse shows a plan only: expected no -o");
-  if (!o.output.empty()) require_output(o.output, {o.model, o.data, o.config});
+  require(!o.output.empty() || !o.html.empty() || o.explain || o.no_fuse || o.plan,
+          ErrorKind::bad_argument,
+          "compile: expected -o FILE, or --explain or --plan to see the plan only");
+  require((o.output.empty() && o.html.empty()) || !o.no_fuse, ErrorKind::bad_argument,
+          "compile: --no-fuse shows a plan only: expected no -o and no --html");
+  if (!o.output.empty()) require_output(o.output, {o.model, o.data, o.config, o.units});
+  if (!o.html.empty()) require_output(o.html, {o.model, o.data, o.config, o.units, o.output});
   const Graph graph = import_onnx(o.model, {.keep_overridable = false});
   const Config config = o.config.empty() ? Config() : read_config(o.config);
   const std::vector<Tensor> data = read_calibration(graph, o, config);
   encrypted::CompileOptions options;
   options.scheme = config.scheme;
+  options.open = config.open;
+  options.lists_all = o.plan;
+  options.memory_budget = o.memory;
+  options.least_bits = o.bits;
+  options.units = units_for(o.units);
   options.margin = config.margin;
+  options.keys = {o.key_weight, o.horner};
   options.pay_for_affine = config.pay_for_affine || o.pay_for_affine;
+  options.bootstrap = o.bootstrap.empty() ? config.bootstrap : bootstrap_choice(o.bootstrap);
+  options.packing = config.packing;
+  if (!o.packing.empty()) parse_packing(o.packing, options.packing);
+  require(o.batch.empty() || parse_batch(o.batch, options.packing), ErrorKind::bad_argument,
+          "compile: --batch: expected auto or a power of two, found ", o.batch);
   store_scaling(config.input, options.metadata);
 
   ProgressBar bar("compile");
   encrypted::Explanation explanation;
+  nlohmann::ordered_json report;
   i64 program_bytes = 0;
-  if (o.output.empty()) {
+  if (o.output.empty() && o.html.empty()) {
     explanation = encrypted::explain_only(graph, data, options, !o.no_fuse, bar.callback());
   } else {
     encrypted::Compiled compiled = encrypted::compile(graph, data, options, bar.callback());
     explanation = std::move(compiled.explanation);
-    const std::vector<std::byte> bytes = encrypted::save_program(*compiled.program);
-    program_bytes = std::ssize(bytes);
-    write_file(o.output, bytes);
+    report = plan_report(*compiled.program, explanation, o.model);
+    if (!o.output.empty()) {
+      const std::vector<std::byte> bytes = encrypted::save_program(*compiled.program);
+      program_bytes = std::ssize(bytes);
+      write_file(o.output, bytes);
+    }
+    write_report(report, "", o.html);
   }
   if (o.json) {
-    nlohmann::ordered_json json = to_json(explanation);
+    nlohmann::ordered_json json = report.is_null() ? to_json(explanation) : report;
     json["output"] = o.output;
     json["program_bytes"] = program_bytes;
-    return print(json.dump(2) + "\n");
+    return print(report_text(json));
   }
   std::string text;
-  if (o.explain || o.no_fuse) text += layers_text(explanation) + "\n";
+  if (o.plan) text += plan_text(explanation.candidates) + "\n";
+  if (o.explain || o.no_fuse) text += layers_text(explanation) + "\n" + merges_text(explanation);
   text += summary_text(explanation);
   if (!o.output.empty())
     text += fmt::format(
@@ -208,10 +278,35 @@ void add_compile(CLI::App& app) {
   command->add_option("--data", o->data, "calibration inputs, .npy [n,...]")->required();
   command->add_option("--config", o->config, "scheme.yaml (docs/cli.md)");
   command->add_option("-o,--output", o->output, "write the program here");
+  command->add_option("--html", o->html, "write the plan as a page to look at here, one file");
   command->add_flag("--explain", o->explain, "print levels, rotations and bytes of every layer");
   command->add_flag("--no-fuse", o->no_fuse, "show the levels that the unfused graph would need");
+  command->add_flag("--plan", o->plan, "list the plans there are, with what they cost");
+  add_byte_size(*command, "--memory", o->memory, "memory that infer may take, e.g. 16G");
+  command->add_option("--bits", o->bits, "least precision of the result, for the choice")
+      ->check(CLI::Range(1.0, 60.0))
+      ->capture_default_str();
+  command->add_option("--units", o->units,
+                      "speed of the machine that will run it: a file of `sinter calibrate`, or "
+                      "avx2, avx512ifma, scalar; left out: this machine");
+  command
+      ->add_option("--key-weight", o->key_weight,
+                   "seconds of one image that a gigabyte less of keys may cost (default 1)")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--horner", o->horner,
+                    "let a linear map sum its giant steps one after the other under one key");
   command->add_flag("--pay-for-affine", o->pay_for_affine,
                     "accept a BatchNormalization that could not be fused and costs a level");
+  command
+      ->add_option("--bootstrap", o->bootstrap,
+                   "none, auto (only when the levels do not fit), fast or precise")
+      ->check(CLI::IsMember({"none", "auto", "fast", "precise"}));
+  command
+      ->add_option("--packing", o->packing,
+                   "packed: equal branches share ciphertexts (default); separate: each has its own")
+      ->check(CLI::IsMember({"packed", "separate"}));
+  command->add_option("--batch", o->batch,
+                      "images that share the ciphertexts of a run: a power of two, or auto");
   add_json(*command, o->json);
   command->footer(
       "Example:\n  sinter compile model.onnx --data images.npy --config scheme.yaml -o net.sinter "

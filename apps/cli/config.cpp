@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <functional>
@@ -87,7 +89,7 @@ void read_secret(const Where& at, encrypted::SchemeOptions& scheme) {
     scheme.secret = ckks::SecretKind::ternary;
     return;
   }
-  if (!at.node.IsMap()) at.bad("expected ternary or {hamming: weight}", at.found());
+  if (!at.node.IsMap()) at.bad("expected auto, ternary or {hamming: weight}", at.found());
   scheme.secret = ckks::SecretKind::sparse;
   if (at.node.size() == 0) at.bad("expected ternary or {hamming: weight}, found an empty map");
   read_map(at, {{"hamming", [&](const Where& w) { scheme.hamming_weight = w.integer(); }}});
@@ -100,9 +102,19 @@ void read_security(const Where& at, encrypted::SchemeOptions& scheme) {
   scheme.security = text == "128" ? ckks::Security::bits128 : ckks::Security::none_for_tests;
 }
 
+/// Reads a key that the compiler may choose: `auto` leaves it open.
+template <class Read>
+void read_open(const Where& at, bool& open, const Read& read) {
+  open = at.node.IsScalar() && at.node.Scalar() == "auto";
+  if (!open) read();
+}
+
 /// A message at q_0 needs room for its sign and for values above one.
-void check_room(const Where& at, const encrypted::SchemeOptions& scheme) {
+void check_room(const Where& at, const encrypted::SchemeOptions& scheme,
+                encrypted::OpenKeys& open) {
   const bool is_chain = !scheme.log_q.empty();
+  if (is_chain) open = {};  // what is left out keeps its default
+  if (open.log_scale) return;
   const int log_q0 = is_chain ? scheme.log_q[0] : scheme.log_q0;
   if (i64(log_q0) < i64(scheme.log_scale) + 2)
     at.bad(is_chain ? "the first of log_q" : "log_q0", " is ", log_q0, ", log_scale is ",
@@ -115,9 +127,42 @@ double read_scale(const Where& at) {
   return scale;
 }
 
+void read_bootstrap(const Where& at, encrypted::BootstrapChoice& choice) {
+  // YAML has no word for none: what is not a scalar is refused by bootstrap_choice too.
+  try {
+    choice = bootstrap_choice(at.node.IsScalar() ? at.node.Scalar() : std::string());
+  } catch (const Error&) {
+    at.bad("expected none, auto, fast or precise", at.found());
+  }
+}
+
+std::string word(const Where& at) { return at.node.IsScalar() ? at.node.Scalar() : ""; }
+
+void read_packing(const Where& at, encrypted::PackingOptions& packing) {
+  if (!parse_packing(word(at), packing)) at.bad("expected packed or separate", at.found());
+}
+
+void read_batch(const Where& at, encrypted::PackingOptions& packing) {
+  if (!parse_batch(word(at), packing)) at.bad("expected auto or a power of two", at.found());
+}
+
 void read_flag(const Where& at, bool& flag) { flag = at.as<bool>("true or false"); }
 
 }  // namespace
+
+bool parse_packing(const std::string& text, encrypted::PackingOptions& packing) {
+  packing.join_branches = text == "packed";
+  return text == "packed" || text == "separate";
+}
+
+bool parse_batch(const std::string& text, encrypted::PackingOptions& packing) {
+  packing.batch = 0;
+  if (text == "auto") return true;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, packing.batch);
+  return error == std::errc() && rest == end && packing.batch >= 1 &&
+         std::has_single_bit(u64(packing.batch));
+}
 
 Config read_config(const std::filesystem::path& path) {
   const std::string file = path.string();
@@ -125,6 +170,7 @@ Config read_config(const std::filesystem::path& path) {
   const auto bytes = mapped->bytes();
   Config config;
   encrypted::SchemeOptions& s = config.scheme;
+  encrypted::OpenKeys& open = config.open;
   YAML::Node root;
   try {
     root = YAML::Load(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
@@ -132,27 +178,44 @@ Config read_config(const std::filesystem::path& path) {
     fail(ErrorKind::bad_argument, file, ":", e.mark.line + 1, ": not YAML: ", e.msg);
   }
   const std::vector<KeyRow> ckks_keys = {
-      {"log_n", [&](const Where& w) { s.log_n = w.integer(); }},
-      {"log_q0", [&](const Where& w) { s.log_q0 = w.integer(); }},
-      {"log_scale", [&](const Where& w) { s.log_scale = w.integer(); }},
+      {"log_n", [&](const Where& w) { read_open(w, open.log_n, [&] { s.log_n = w.integer(); }); }},
+      {"log_q0",
+       [&](const Where& w) { read_open(w, open.log_q0, [&] { s.log_q0 = w.integer(); }); }},
+      {"log_scale",
+       [&](const Where& w) { read_open(w, open.log_scale, [&] { s.log_scale = w.integer(); }); }},
       {"log_q", [&](const Where& w) { s.log_q = w.integers(); }},
-      {"log_p", [&](const Where& w) { s.log_p = w.integers(); }},
-      {"secret", [&](const Where& w) { read_secret(w, s); }},
+      {"log_p", [&](const Where& w) { read_open(w, open.log_p, [&] { s.log_p = w.integers(); }); }},
+      {"secret", [&](const Where& w) { read_open(w, open.secret, [&] { read_secret(w, s); }); }},
       {"security", [&](const Where& w) { read_security(w, s); }}};
   const std::vector<KeyRow> input_keys = {
       {"scale", [&](const Where& w) { config.input.scale = read_scale(w); }},
       {"offset", [&](const Where& w) { config.input.offset = w.number(); }}};
   const std::vector<KeyRow> compile_keys = {
       {"margin", [&](const Where& w) { config.margin = w.number(); }},
-      {"pay_for_affine", [&](const Where& w) { read_flag(w, config.pay_for_affine); }}};
+      {"pay_for_affine", [&](const Where& w) { read_flag(w, config.pay_for_affine); }},
+      {"bootstrap", [&](const Where& w) { read_bootstrap(w, config.bootstrap); }},
+      {"packing", [&](const Where& w) { read_packing(w, config.packing); }},
+      {"batch", [&](const Where& w) { read_batch(w, config.packing); }}};
   read_map({file, root, "file"}, {{"ckks",
                                    [&](const Where& w) {
                                      read_map(w, ckks_keys);
-                                     check_room(w, s);
+                                     check_room(w, s, open);
                                    }},
                                   {"input", [&](const Where& w) { read_map(w, input_keys); }},
                                   {"compile", [&](const Where& w) { read_map(w, compile_keys); }}});
   return config;
+}
+
+encrypted::BootstrapChoice bootstrap_choice(const std::string& word) {
+  using Choice = encrypted::BootstrapChoice;
+  constexpr std::pair<std::string_view, Choice> kWords[] = {{"none", Choice::none},
+                                                            {"auto", Choice::automatic},
+                                                            {"fast", Choice::fast},
+                                                            {"precise", Choice::precise}};
+  for (const auto& [name, choice] : kWords)
+    if (word == name) return choice;
+  fail(ErrorKind::bad_argument, "bootstrap: expected none, auto, fast or precise, found '", word,
+       "'");
 }
 
 void store_scaling(const InputScaling& scaling, std::map<std::string, std::string>& metadata) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sinter decrypt: the client's last step, a result becomes numbers and a class.
+// sinter decrypt: the client's last step, results become numbers and classes.
 //
 // A ciphertext of another key decrypts to noise, which nothing in the file reveals. The slots do:
 // they carry real numbers, so the imaginary parts of a proper result are noise far below its real
@@ -9,6 +9,7 @@
 // written; what the noise may be is known from the program, never from this decryption.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -111,15 +112,61 @@ std::string published_text(const Options& o, const ckks::Flooding& flooding) {
 
 void check_result(const encrypted::EncryptedProgram& program, const ckks::Ciphertext& ciphertext,
                   const std::string& name) {
-  const u64 made_for = ciphertext.origin().program;
-  require(made_for == 0 || made_for == program.hash, ErrorKind::bad_argument, name,
-          ": is a ciphertext of program ", std::hex, made_for, ", this is program ", program.hash);
   const double scale = program.instructions.back().scale;
   require(ciphertext.level() == program.output_level() &&
               std::abs(ciphertext.scale() / scale - 1) < 1e-6,
           ErrorKind::bad_argument, name, ": expected a result of this program: level ",
           program.output_level(), ", scale 2^", std::log2(scale), "; found level ",
           ciphertext.level(), ", scale 2^", std::log2(ciphertext.scale()));
+}
+
+/// What a file of results says, image by image.
+struct Results {
+  std::vector<Tensor> images;  ///< program.output_dims each
+  ckks::Flooding flooding;     ///< of the last run; the others' is alike
+};
+
+Results decrypt_results(const LoadedProgram& loaded, const ckks::SecretKey& secret,
+                        const Options& o) {
+  const encrypted::EncryptedProgram& program = *loaded.program;
+  const CiphertextFile input = read_ciphertexts(loaded, o.input, 1);
+  Results results;
+  for (i64 r = 0; r < input.bundle.runs(); ++r) {
+    const ckks::Ciphertext ciphertext = std::move(input.bundle.run(r)[0]);
+    check_result(program, ciphertext, o.input);
+    Slots slots =
+        real_slots(*loaded.context, ckks::decrypt(*loaded.context, secret, ciphertext), o.input);
+    if (o.publish > 0) results.flooding = publish(program, slots, o.publish);
+    const i64 count = images_of_run(program, input.bundle.images(), r);
+    for (i64 image = 0; image < count; ++image)
+      results.images.push_back(encrypted::unpack_output(program, slots.real, image));
+  }
+  return results;
+}
+
+/// One tensor of all: the dims of one, with the images along the first dimension.
+Tensor stacked(const std::vector<Tensor>& images) {
+  if (images.size() == 1) return images[0].clone();
+  Dims dims = images[0].dims();
+  if (dims.empty() || dims[0] != 1) dims.insert(dims.begin(), 1);
+  dims[0] = std::ssize(images);
+  Tensor all(DType::f32, std::move(dims));
+  auto to = all.mutable_data<float>().begin();
+  for (const Tensor& image : images) to = std::ranges::copy(image.data<float>(), to).out;
+  return all;
+}
+
+/// Class and score of every image as a table; of a single one the best classes.
+std::string classes_text(const std::vector<Tensor>& images, const ClassNames& names) {
+  if (images.size() == 1) return scores_text(images[0].data<float>(), names) + "\n";
+  Table table({"image", "class", "<name", "score"});
+  for (size_t i = 0; i < images.size(); ++i) {
+    const auto scores = images[i].data<float>();
+    const i64 top = best(scores, 1)[0];
+    table.add({std::to_string(i), std::to_string(top), names[top],
+               fmt::format("{:.6f}", scores[size_t(top)])});
+  }
+  return table.text() + "\n";
 }
 
 void run_decrypt(const Options& o) {
@@ -131,38 +178,36 @@ void run_decrypt(const Options& o) {
   const ClassNames names = o.labels.empty() ? ClassNames() : ClassNames::read(o.labels);
   const auto key_file = MappedFile::open(o.key);
   const ckks::SecretKey secret = ckks::load_secret_key(context, key_file->bytes(), o.key);
-  const ckks::Ciphertext ciphertext = read_ciphertext(context, o.input);
-  check_result(program, ciphertext, o.input);
-  Slots slots = real_slots(context, ckks::decrypt(context, secret, ciphertext), o.input);
-  ckks::Flooding flooding;
-  if (o.publish > 0) flooding = publish(program, slots, o.publish);
-  const std::string warning = o.publish > 0 ? published_text(o, flooding) : std::string(kWarning);
-  const Tensor result = encrypted::unpack_output(program, slots.real);
-  if (!o.output.empty()) write_npy(o.output, result);
+  const Results results = decrypt_results(loaded, secret, o);
+  const std::string warning =
+      o.publish > 0 ? published_text(o, results.flooding) : std::string(kWarning);
+  const Tensor all = stacked(results.images);
+  if (!o.output.empty()) write_npy(o.output, all);
   warn_if_insecure(context.params());
-  const std::string beyond = range_warning(program, result);
+  const std::string beyond = range_warning(program, all);
   if (!beyond.empty()) fmt::print(stderr, "sinter: warning: {}\n", beyond);
 
-  const bool scores =
-      result.dtype() == DType::f32 && result.size() > 1 && result.size() <= kMaxClasses;
+  const i64 size = results.images[0].size();
+  const bool scores = size > 1 && size <= kMaxClasses;
   if (o.json) {
     nlohmann::ordered_json json = {
         {"input", o.input},         {"name", program.output_name},
-        {"shape", result.dims()},   {"security", context.params().security_text()},
+        {"shape", all.dims()},      {"security", context.params().security_text()},
         {"warning", warning},       {"range_warning", beyond},
         {"seconds", timer.wall_s()}};
     if (o.publish > 0)
-      json["publish"] = {
-          {"bits", o.publish}, {"deviation", flooding.deviation}, {"step", flooding.step}};
-    if (scores) json["result"] = scores_json(result.data<float>(), names);
+      json["publish"] = {{"bits", o.publish},
+                         {"deviation", results.flooding.deviation},
+                         {"step", results.flooding.step}};
+    if (scores) json["result"] = scores_json(results.images[0].data<float>(), names);
+    if (scores && results.images.size() > 1)
+      for (const Tensor& image : results.images)
+        json["results"].push_back(scores_json(image.data<float>(), names));
     return print(json.dump(2) + "\n");
   }
   std::string text =
-      fmt::format("{}: {} {}\n", program.output_name, name(result.dtype()), to_text(result.dims()));
-  if (scores) {
-    text += scores_text(result.data<float>(), names);
-    text += "\n";
-  }
+      fmt::format("{}: {} {}\n", program.output_name, name(all.dtype()), to_text(all.dims()));
+  if (scores) text += classes_text(results.images, names);
   if (!o.output.empty()) text += fmt::format("written to {}\n", o.output);
   print(text + warning + "\n");
 }
@@ -171,9 +216,9 @@ void run_decrypt(const Options& o) {
 
 void add_decrypt(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("decrypt", "decrypt a result (client)");
+  CLI::App* command = app.add_subcommand("decrypt", "decrypt results (client)");
   command->add_option("program", o->program, "compiled program")->required();
-  command->add_option("input", o->input, "ciphertext made by `sinter infer`")->required();
+  command->add_option("input", o->input, "ciphertexts made by `sinter infer`")->required();
   command->add_option("--key", o->key, "secret key of the client")->required();
   command->add_option("-o,--output", o->output, "write the result here as .npy");
   command->add_option("--labels", o->labels, "text file with one class name a line");

@@ -38,16 +38,31 @@ LoadedProgram read_program(const std::filesystem::path& path) {
   return loaded;
 }
 
-ckks::Ciphertext read_ciphertext(const ckks::Context& context, const std::filesystem::path& path) {
+CiphertextFile read_ciphertexts(const LoadedProgram& loaded, const std::filesystem::path& path,
+                                i64 per_run) {
   const auto file = MappedFile::open(path);
-  return ckks::load_ciphertext(context, file->bytes(), path.string());
+  ckks::Bundle bundle(*loaded.context, file->bytes(), path.string());
+  const encrypted::EncryptedProgram& program = *loaded.program;
+  const u64 made_for = bundle.origin().program;
+  require(made_for == 0 || made_for == program.hash, ErrorKind::bad_argument, path.string(),
+          ": is of program ", std::hex, made_for, ", this is program ", program.hash,
+          "; encrypt for this program");
+  const i64 runs = (bundle.images() - 1) / program.batch + 1;
+  require(bundle.per_run() == per_run && bundle.runs() == runs, ErrorKind::bad_argument,
+          path.string(), ": expected ", runs, " runs of ", per_run, " ciphertexts for ",
+          bundle.images(), " images, found ", bundle.runs(), " of ", bundle.per_run());
+  return {file, std::move(bundle)};
 }
 
-i64 write_ciphertext(const ckks::Context& context, const ckks::Ciphertext& ciphertext,
-                     const std::filesystem::path& path) {
-  const std::vector<std::byte> bytes = ckks::save_ciphertext(context, ciphertext);
+i64 write_ciphertexts(const ckks::Context& context, std::span<const ckks::Ciphertext> ciphertexts,
+                      i64 per_run, i64 images, const std::filesystem::path& path) {
+  const std::vector<std::byte> bytes = ckks::save_bundle(context, ciphertexts, per_run, images);
   write_file(path, bytes);
   return std::ssize(bytes);
+}
+
+i64 images_of_run(const encrypted::EncryptedProgram& program, i64 images, i64 run) {
+  return std::min(program.batch, images - run * program.batch);
 }
 
 bool is_same_file(const fs::path& a, const fs::path& b) {

@@ -5,10 +5,12 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "ckks/ciphertext.h"
+#include "base/file.h"
+#include "ckks/bundle.h"
 #include "ckks/context.h"
 #include "encrypted/program.h"
 
@@ -23,11 +25,22 @@ struct LoadedProgram {
 /// throws  Error(io), Error(bad_input) naming the file
 LoadedProgram read_program(const std::filesystem::path& path);
 
-/// throws  Error(io), Error(bad_input) naming the file
-ckks::Ciphertext read_ciphertext(const ckks::Context& context, const std::filesystem::path& path);
+/// A file of ciphertexts, mapped.
+struct CiphertextFile {
+  std::shared_ptr<const MappedFile> file;
+  ckks::Bundle bundle;
+};
+
+/// throws  Error(io), Error(bad_input) naming the file; Error(bad_argument) when it does not hold
+///         `per_run` ciphertexts for every run of the program, or is of another program
+CiphertextFile read_ciphertexts(const LoadedProgram& loaded, const std::filesystem::path& path,
+                                i64 per_run);
 /// out  bytes written
-i64 write_ciphertext(const ckks::Context& context, const ckks::Ciphertext& ciphertext,
-                     const std::filesystem::path& path);
+i64 write_ciphertexts(const ckks::Context& context, std::span<const ckks::Ciphertext> ciphertexts,
+                      i64 per_run, i64 images, const std::filesystem::path& path);
+
+/// How many of `images` are in run `run` of the program.
+i64 images_of_run(const encrypted::EncryptedProgram& program, i64 images, i64 run);
 
 /// Whether both paths lead to one file, which need not exist yet: relative, absolute and symbolic
 /// links are followed.

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/timer.h"
 #include "cli/files.h"
+#include "cli/infer_workers.h"
 #include "cli/verbs.h"
 
 namespace sinter::cli {
@@ -23,8 +24,9 @@ namespace {
 constexpr int kUsageError = 2, kFirstError = 10;
 
 using AddVerb = void (*)(CLI::App&);
-constexpr AddVerb kVerbs[] = {add_inspect, add_optimize,    add_verify,  add_run,   add_compile,
-                              add_keygen,  add_expand_keys, add_encrypt, add_infer, add_decrypt};
+constexpr AddVerb kVerbs[] = {
+    add_inspect,     add_optimize, add_verify, add_run,     add_calibrate, add_compile, add_keygen,
+    add_expand_keys, add_encrypt,  add_infer,  add_decrypt, add_report,    add_debug,   add_worker};
 
 /// What to do next, by command and kind of error; "" stands for every command.
 struct Hint {
@@ -48,6 +50,9 @@ constexpr Hint kHints[] = {
     {"infer", ErrorKind::bad_argument,
      "keys and ciphertexts must be made with this very program; `sinter infer --help` has an "
      "example"},
+    {"infer", ErrorKind::io,
+     "check paths, free space and permissions; workers that are lost mostly lack memory: use fewer "
+     "or a smaller --memory"},
     {"decrypt", ErrorKind::bad_argument,
      "use the program and the client key that the ciphertext was made with"},
     {"", ErrorKind::bad_argument, "`sinter COMMAND --help` shows the options and an example"},
@@ -75,7 +80,7 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& e, const s
   if (!verb.empty()) return e.what();
   std::string names;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    names += (names.empty() ? "" : ", ") + command->get_name();
+    if (!command->get_group().empty()) names += (names.empty() ? "" : ", ") + command->get_name();
   if (argc > 1 && argv[1][0] != '-')
     return fmt::format("unknown command '{}': expected one of {}", argv[1], names);
   return argc > 1 ? e.what() : fmt::format("expected a command: one of {}", names);

@@ -12,12 +12,15 @@ void add_inspect(CLI::App& app);
 void add_optimize(CLI::App& app);
 void add_verify(CLI::App& app);
 void add_run(CLI::App& app);
+void add_calibrate(CLI::App& app);
 void add_compile(CLI::App& app);
 void add_keygen(CLI::App& app);
 void add_expand_keys(CLI::App& app);
 void add_encrypt(CLI::App& app);
 void add_infer(CLI::App& app);
 void add_decrypt(CLI::App& app);
+void add_report(CLI::App& app);
+void add_debug(CLI::App& app);
 
 /// What inspect and optimize say of inputs whose default values count as constants; empty or whole
 /// lines.

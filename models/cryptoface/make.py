@@ -5,7 +5,8 @@
 
 writes NAME.onnx (embedding [N,256]), NAME-norm.onnx (with the normalisation polynomial),
 NAME-inputs.npy (float32 [16,3,S,S] in [-1,1], further crops) and NAME-expected.npy, NAME-norm-expected.npy (float64, what this program computes for them). Names: net4,
-net9, net16, patch (one 32x32 patch), reduced (four 16x16 patches, few channels).
+net9, net16, patch (one 32x32 patch), reduced (four 16x16 patches, few channels). With --trained-like the
+channels in front of activations differ by decades (NAME-trained*).
 
 The weights are drawn from a fixed seed and not trained. Statistics come from passes in train mode over
 crops of the photographs in crops.png, in float64, and are rounded to 16 bits, so every run writes the
@@ -31,6 +32,7 @@ BATCH = 64
 PASSES = 4
 INPUTS = 16
 CALIBRATION = 256  # images whose norms the normalisation is fitted to
+DECADES = (-0.5, 3)  # of the factors of channels with --trained-like
 TRIM = 0.5         # share of the norms left out, half at each end
 
 
@@ -96,11 +98,23 @@ def write(net, name, normalise, folder):
     (folder / f'{name}.onnx').write_bytes(model.SerializeToString())
 
 
-def build(name):
+def spread_channels(net):
+    """Ranges as training leaves them: what enters a HerPN differs by decades from channel to channel, and
+    its leading coefficient by twice as many."""
+    rng = np.random.RandomState(SEED + 1)
+    for backbone in net.nets:
+        for conv in [backbone.conv] + [block.conv1 for block in backbone.blocks]:
+            decades = rng.uniform(*DECADES, (len(conv.weight), 1, 1, 1))
+            conv.weight = (conv.weight * 10**decades).astype(np.float32)
+
+
+def build(name, trained_like=False):
     """Network with statistics and normalisation, the generator for what follows, and the norms."""
     rng = np.random.RandomState(SEED)
     net = CryptoFaceNet(rng, VARIANTS[name])
     check_network(net)
+    if trained_like:
+        spread_channels(net)
     gather_statistics(net, rng)
     return net, rng, *fit_normalisation(net, rng)
 
@@ -115,9 +129,10 @@ def usual_inputs(net, rng, norms):
     return found[:INPUTS]
 
 
-def make(name, folder):
+def make(name, folder, trained_like=False):
     start = time.process_time()
-    net, rng, at, norms = build(name)
+    net, rng, at, norms = build(name, trained_like)
+    name += '-trained' if trained_like else ''
     for normalise in (False, True):
         write(net, name + ('-norm' if normalise else ''), normalise, folder)
     inputs = usual_inputs(net, rng, norms)
@@ -135,11 +150,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('names', nargs='+', choices=VARIANTS, metavar='NAME')
+    parser.add_argument('--trained-like', action='store_true',
+                        help='channels over decades, as in trained networks; writes NAME-trained*')
     parser.add_argument('--output', type=pathlib.Path, default=pathlib.Path('.'))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     for name in arguments.names:
-        make(name, arguments.output)
+        make(name, arguments.output, arguments.trained_like)
 
 
 if __name__ == '__main__':

@@ -20,6 +20,12 @@ cmp output.ct server/result.ct || fail "the result depends on the number of thre
 mkdir many
 shows "second.out.ct" "$sinter" infer net.sinter --keys server.keys input.ct second.ct -o many
 cmp output.ct many/input.out.ct || fail "the result depends on what else is computed"
+# Neither do memory and groups change them; too little memory says what is needed.
+mkdir few
+shows '"runs_at_a_time": 1' "$sinter" infer net.sinter --keys server.keys input.ct second.ct -o few \
+  --batch-size 1 --memory 1G --json
+for name in input second; do cmp many/$name.out.ct few/$name.out.ct || fail "$name depends on its group"; done
+refused 10 "memory: expected at least" "$sinter" infer net.sinter --keys server.keys input.ct -o x.ct --memory 1M
 # Encryption is randomised.
 "$sinter" encrypt net.sinter --key client.key --input image.npy -o again.ct >/dev/null
 if cmp -s input.ct again.ct; then fail "two encryptions of one image are equal"; fi

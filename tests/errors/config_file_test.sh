@@ -32,7 +32,7 @@ bad "s.yaml:2: input.scale: expected a finite number, found '.nan'" <<YAML
 input:
   scale: .nan
 YAML
-bad "s.yaml:1: ckks.secret: expected ternary or {hamming: weight}, found 'dense'" <<YAML
+bad "s.yaml:1: ckks.secret: expected auto, ternary or {hamming: weight}, found 'dense'" <<YAML
 ckks: {secret: dense}
 YAML
 bad "s.yaml:1: ckks.secret: expected ternary or {hamming: weight}, found an empty map" <<YAML

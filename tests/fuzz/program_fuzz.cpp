@@ -26,8 +26,11 @@ void use(std::span<const std::byte> data) {
     SINTER_ASSERT(sinter::encrypted::save_program(*program).size() == data.size());
     for (std::size_t k = 0; k < program->instructions.size(); ++k)
       sinter::encrypted::cost_of(*program, sinter::i64(k));
-    const std::vector<double> slots(std::size_t(program->slots()), 0.5);
-    if (program->slots() <= 4096 && program->instructions.size() <= 64)
+    const std::vector<std::vector<double>> slots(
+        std::size_t(program->input_count()),
+        std::vector<double>(std::size_t(program->slots()), 0.5));
+    if (program->slots() <= 4096 && program->input_count() <= 64 &&
+        program->instructions.size() <= 64)
       sinter::encrypted::simulate(*program, slots);
   } catch (const sinter::Error& error) {
     if (error.kind() != sinter::ErrorKind::bad_input) throw;
@@ -77,7 +80,7 @@ std::vector<std::byte> sealed(std::span<const std::byte> payload) {
   const sinter::Digest digest = sinter::sha256(payload);
   ByteWriter out;
   out.bytes(std::as_bytes(std::span("SNTRPROG", 8)));
-  out.u32_(1);
+  out.u32_(2);
   out.u32_(0);
   out.i64_(std::ssize(payload));
   out.u64_(params_hash);

@@ -125,12 +125,10 @@ TEST(PcnnEncrypted, encrypted_logits_agree_with_float32_to_a_thousandth) {
   DiagonalCache cache(program, i64(2) << 30);
   for (const Tensor& image : images("test200.npy", 2)) {
     const ckks::Ciphertext in =
-        ckks::encrypt_symmetric(*context, secret,
-                                ckks::encode(*context, pack_input(program, image),
-                                             program.input_scale(), program.input_level()),
-                                rng);
+        ckks::encrypt_symmetric(*context, secret, encode_input(program, *context, image)[0], rng);
     const Timer run;
-    const ckks::Ciphertext out = execute(program, *context, keys, in, pool, {&cache, {}});
+    const ckks::Ciphertext out =
+        execute(program, *context, keys, std::span(&in, 1), pool, {&cache, {}});
     const double wall = run.wall_s(), cpu = run.cpu_s();
     const std::vector<double> found =
         read_logits(ckks::decode(*context, ckks::decrypt(*context, secret, out)));

@@ -73,6 +73,14 @@ encrypted_net() {
   "$sinter" infer net.sinter --keys server.keys input.ct -o output.ct >/dev/null
 }
 
+# first_result PID: waits for a first result out/c*.out.ct of a process that writes them.
+first_result() {
+  until compgen -G 'out/c*.out.ct' >/dev/null; do
+    kill -0 "$1" 2>/dev/null || fail "the process ended without a result: $(cat err.txt)"
+    sleep 0.01
+  done
+}
+
 # damaged FROM TO POSITION: a copy with one bit flipped; negative positions count from the end.
 damaged() {
   "$python" -c "
