@@ -215,10 +215,10 @@ class Bench:
 
     def row_separate(self):
         """The document's own way: the four patches in ciphertexts of their own."""
-        return self.infer(self.separate, ['--threads', '2'], count=1)
+        return self.infer(self.separate, ['--threads', '2'], count=2)
 
     def row_patch(self):
-        return self.infer(self.patch, ['--threads', '2'], count=1)
+        return self.infer(self.patch, ['--threads', '2'], count=2)
 
     def pcnn(self, batch):
         """models/pcnn-fashion: test images, class by class against float32."""
