@@ -79,7 +79,9 @@ double distance(const std::vector<double>& a, const std::vector<double>& b, doub
 /// value which agrees best; empty where none does.
 std::map<std::string, std::string> counterparts(const Values& fused, const Values& network) {
   std::map<std::string, std::string> names;
-  for (const auto& [name, v] : fused) {
+  for (const auto& value : fused) {
+    const std::string& name = value.first;
+    const std::vector<double>& v = value.second;  // lambdas cannot capture a binding
     std::string& best = names[name];
     double least = kSame;
     const auto try_one = [&](const std::string& other, const std::vector<double>& w) {
