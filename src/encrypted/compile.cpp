@@ -85,6 +85,12 @@ void check_plaintexts(const EncryptedProgram& program) {
   }
 }
 
+std::string one_decimal(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", value);
+  return text;
+}
+
 /// Two digits, rounded up.
 std::string two_digits(double value) {
   const double unit = std::pow(10.0, std::floor(std::log10(value)) - 1);
@@ -198,6 +204,10 @@ Compiled build(const Graph& model, const ChosenPlan& chosen, const Decided& deci
   program.hash = program_hash(program);
   Explanation explanation = start_explanation(model, chosen);
   explanation.precision_bits = bits;
+  if (bits > 0 && bits < options.least_bits)
+    explanation.notes.push_back("the result keeps " + one_decimal(bits) +
+                                " bits in simulation, fewer than the " +
+                                one_decimal(options.least_bits) + " asked for (--bits)");
   explanation.bootstrap_text = decided.bootstrap_text;
   detail::add_totals(explanation, program, options.units);
   add_differences(explanation, p, program);

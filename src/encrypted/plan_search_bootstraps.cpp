@@ -79,7 +79,9 @@ void PlanSearch::add_bootstrapped(const Net& net, const SchemeOptions& scheme,
     if (c.bits < options_.least_bits)
       c.reason = "the result would keep " + std::to_string(int(std::max(0.0, c.bits))) +
                  " bits, fewer than the " + std::to_string(int(options_.least_bits)) +
-                 " asked for (--bits); the preset \"precise\" or fewer bootstraps would help";
+                 " asked for (--bits); " +
+                 (c.preset == "precise" ? "" : "the preset \"precise\", ") +
+                 "a sparse secret or fewer bootstraps would help";
     check_memory(c);
   }
   out_.push_back(std::move(c));
