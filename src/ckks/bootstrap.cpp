@@ -19,7 +19,7 @@ namespace {
 Ciphertext add_rotated(const Context& context, Ciphertext x, i64 first, i64 end,
                        const EvaluationKeys& keys, ThreadPool& pool) {
   for (i64 step = first; step < end; step *= 2)
-    add_inplace(context, x, rotate(context, x, step, keys, pool));
+    add_inplace(context, x, rotate(context, x, step, keys, pool), pool);
   return x;
 }
 
@@ -145,7 +145,8 @@ Ciphertext Bootstrapper::to_coefficients(std::vector<Ciphertext> parts, double i
     check_step(context, part, plan_->back_level, "to_coefficients");
   detail::check_scale(input_scale, "to_coefficients");
   Ciphertext y = std::move(parts.front());
-  if (!plan_->is_packed) add_inplace(context, y, detail::multiply_by_i(context, parts[1], pool));
+  if (!plan_->is_packed)
+    add_inplace(context, y, detail::multiply_by_i(context, parts[1], pool), pool);
   // The scale that the adjusted factor has to bring, and how much of it is the input's.
   double declared = output_scale() / y.scale();
   for (size_t i = 0; i < plan_->to_coefficients.size(); ++i) {
@@ -162,7 +163,7 @@ Ciphertext Bootstrapper::to_coefficients(std::vector<Ciphertext> parts, double i
                              is_adjusted ? declared * correction : 0.0);
     if (is_adjusted) y.set_scale(y.scale() / correction);
     if (i == 0 && plan_->is_packed)
-      add_inplace(context, y, rotate(context, y, plan_->options.slots, keys, pool));
+      add_inplace(context, y, rotate(context, y, plan_->options.slots, keys, pool), pool);
   }
   y.set_scale(output_scale());
   return output_level() < y.level() ? drop_to_level(context, y, output_level()) : std::move(y);

@@ -9,6 +9,7 @@
 #include "ckks/detail/check.h"
 #include "ckks/detail/embedding.h"
 #include "ckks/detail/encode_limbs.h"
+#include "ckks/detail/for_limbs.h"
 #include "ring/kernels.h"
 #include "ring/rns.h"
 
@@ -47,7 +48,7 @@ void check_request(const Context& context, double scale, int level, const char* 
 }
 
 RnsPoly encode_slots(const Context& context, std::vector<Complex> slots, double scale, int level,
-                     Basis basis, const char* operation) {
+                     Basis basis, const char* operation, ThreadPool* pool = nullptr) {
   std::vector<double> coefficients(2 * slots.size());
   const double largest =
       detail::encode_coefficients(context, slots, scale, level, coefficients, operation);
@@ -55,9 +56,10 @@ RnsPoly encode_slots(const Context& context, std::vector<Complex> slots, double 
   const int limbs = limb_count(context, level, basis);
   RnsPoly poly =
       n == context.n() ? context.ring().make_poly(limbs) : RnsPoly::uninitialised(n, limbs);
-  for (int i = 0; i < poly.limbs(); ++i)
+  detail::for_limbs(context, limbs, pool, [&](int i) {
     detail::coefficients_to_limb(
         coefficients, largest, context.ring().ntt(context.ring().prime_of(level, i)), poly.limb(i));
+  });
   return poly;
 }
 
@@ -105,25 +107,26 @@ std::vector<double> compose(const Context& context, RnsPoly poly, int level, dou
 
 template <class Value>
 RnsPoly encode_period(const Context& context, std::span<const Value> values, double scale,
-                      int level, Basis basis) {
+                      int level, Basis basis, ThreadPool* pool = nullptr) {
   check_request(context, scale, level, "encode_periodic");
   require(!values.empty() && std::has_single_bit(values.size()) &&
               std::ssize(values) <= context.slots(),
           ErrorKind::bad_argument, "encode_periodic: expected a power of two of at most ",
           context.slots(), " values, found ", values.size());
   return encode_slots(context, std::vector<Complex>(values.begin(), values.end()), scale, level,
-                      basis, "encode_periodic");
+                      basis, "encode_periodic", pool);
 }
 
 /// Each residue as often as its subring repeats it.
-Plaintext expand(const Context& context, const RnsPoly& compact, double scale, int level,
-                 Basis basis) {
+Plaintext expand(const Context& context, RnsPoly compact, double scale, int level, Basis basis,
+                 ThreadPool* pool = nullptr) {
+  if (compact.n() == context.n()) return {std::move(compact), scale, level, basis};
   RnsPoly poly = context.ring().make_poly(compact.limbs());
   const i64 repeat = context.n() / compact.n();
-  for (int i = 0; i < poly.limbs(); ++i) {
+  detail::for_limbs(context, poly.limbs(), pool, [&](int i) {
     u64* out = poly.limb(i).data();
     for (u64 value : compact.limb(i)) out = std::fill_n(out, repeat, value);
-  }
+  });
   return {std::move(poly), scale, level, basis};
 }
 
@@ -180,6 +183,12 @@ Plaintext encode(const Context& context, std::span<const Complex> values, double
 Plaintext encode_periodic(const Context& context, std::span<const double> values, double scale,
                           int level, Basis basis) {
   return expand(context, encode_period(context, values, scale, level, basis), scale, level, basis);
+}
+
+Plaintext encode_periodic(const Context& context, std::span<const double> values, double scale,
+                          int level, Basis basis, ThreadPool& pool) {
+  return expand(context, encode_period(context, values, scale, level, basis, &pool), scale, level,
+                basis, &pool);
 }
 
 Plaintext encode_periodic(const Context& context, std::span<const Complex> values, double scale,

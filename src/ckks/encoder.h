@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "base/threads.h"
 #include "ckks/ciphertext.h"
 #include "ckks/context.h"
 
@@ -41,6 +42,10 @@ Plaintext encode(const Context& context, std::span<const std::complex<double>> v
 /// unit.
 Plaintext encode_periodic(const Context& context, std::span<const double> values, double scale,
                           int level, Basis basis = Basis::q);
+
+/// The same bytes with the primes dealt out to a pool.
+Plaintext encode_periodic(const Context& context, std::span<const double> values, double scale,
+                          int level, Basis basis, ThreadPool& pool);
 
 /// The same for complex values.
 Plaintext encode_periodic(const Context& context, std::span<const std::complex<double>> values,

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "ckks/detail/check.h"
 #include "ckks/detail/encode_limbs.h"
+#include "ckks/detail/for_limbs.h"
 #include "ring/kernels.h"
 #include "ring/rns.h"
 
@@ -17,19 +18,22 @@ namespace {
 using ring::Modulus;
 using ring::RnsPoly;
 
-/// A kernel over limbs 0..limbs-1: kernel(i, q, x's limb, y's limb, out's limb).
+/// A kernel over limbs 0..limbs-1: kernel(q, x's limb, y's limb, out's limb).
 template <class Kernel>
 void zip(const Context& context, int limbs, const RnsPoly& x, const RnsPoly& y, RnsPoly& out,
-         const Kernel& kernel) {
-  for (int i = 0; i < limbs; ++i)
+         const Kernel& kernel, ThreadPool* pool = nullptr) {
+  detail::for_limbs(context, limbs, pool, [&](int i) {
     kernel(context.ring().modulus(i), x.limb(i).data(), y.limb(i).data(), out.limb(i).data());
+  });
 }
 
 /// The same without y.
 template <class Kernel>
-void map(const Context& context, int limbs, const RnsPoly& x, RnsPoly& out, const Kernel& kernel) {
-  for (int i = 0; i < limbs; ++i)
+void map(const Context& context, int limbs, const RnsPoly& x, RnsPoly& out, const Kernel& kernel,
+         ThreadPool* pool = nullptr) {
+  detail::for_limbs(context, limbs, pool, [&](int i) {
     kernel(context.ring().modulus(i), x.limb(i).data(), out.limb(i).data());
+  });
 }
 
 void check_pair(const Context& context, const Ciphertext& x, const Ciphertext& y,
@@ -41,7 +45,8 @@ void check_pair(const Context& context, const Ciphertext& x, const Ciphertext& y
 
 /// x + y, or x - y when `subtracts`, for two or three parts each; a part that one of them lacks
 /// counts as zero.
-Ciphertext sum(const Context& context, const Ciphertext& x, const Ciphertext& y, bool subtracts) {
+Ciphertext sum(const Context& context, const Ciphertext& x, const Ciphertext& y, bool subtracts,
+               ThreadPool* pool = nullptr) {
   const char* const operation = subtracts ? "sub" : "add";
   check_pair(context, x, y, operation);
   detail::check_same_scale(x.scale(), y.scale(), operation);
@@ -58,21 +63,26 @@ Ciphertext sum(const Context& context, const Ciphertext& x, const Ciphertext& y,
     }
     RnsPoly& out = parts.emplace_back(context.ring().make_poly(limbs));
     if (i >= x.parts())
-      map(context, limbs, y.part(i), out,
-          [&](const Modulus& q, const u64* a, u64* to) { ring::negate(a, q, context.n(), to); });
+      map(
+          context, limbs, y.part(i), out,
+          [&](const Modulus& q, const u64* a, u64* to) { ring::negate(a, q, context.n(), to); },
+          pool);
     else
-      zip(context, limbs, x.part(i), y.part(i), out,
+      zip(
+          context, limbs, x.part(i), y.part(i), out,
           [&](const Modulus& q, const u64* a, const u64* b, u64* to) {
             (subtracts ? ring::subtract : ring::add)(a, b, q, context.n(), to, active_isa());
-          });
+          },
+          pool);
   }
   return {std::move(parts), x.scale(), x.level(), x.params_hash()};
 }
 
 /// x += y or x -= y; x gains a third part when y has one.
-void sum_inplace(const Context& context, Ciphertext& x, const Ciphertext& y, bool subtracts) {
+void sum_inplace(const Context& context, Ciphertext& x, const Ciphertext& y, bool subtracts,
+                 ThreadPool* pool = nullptr) {
   if (y.parts() > x.parts()) {
-    x = sum(context, x, y, subtracts);
+    x = sum(context, x, y, subtracts, pool);
     return;
   }
   const char* const operation = subtracts ? "sub" : "add";
@@ -80,10 +90,12 @@ void sum_inplace(const Context& context, Ciphertext& x, const Ciphertext& y, boo
   detail::check_same_scale(x.scale(), y.scale(), operation);
   for (int i = 0; i < y.parts(); ++i) {
     RnsPoly& out = x.mutable_part(i);
-    zip(context, out.limbs(), out, y.part(i), out,
+    zip(
+        context, out.limbs(), out, y.part(i), out,
         [&](const Modulus& q, const u64* a, const u64* b, u64* to) {
           (subtracts ? ring::subtract : ring::add)(a, b, q, context.n(), to, active_isa());
-        });
+        },
+        pool);
   }
 }
 
@@ -113,12 +125,20 @@ Ciphertext add(const Context& context, const Ciphertext& x, const Ciphertext& y)
   return sum(context, x, y, false);
 }
 
+Ciphertext add(const Context& context, const Ciphertext& x, const Ciphertext& y, ThreadPool& pool) {
+  return sum(context, x, y, false, &pool);
+}
+
 Ciphertext sub(const Context& context, const Ciphertext& x, const Ciphertext& y) {
   return sum(context, x, y, true);
 }
 
 void add_inplace(const Context& context, Ciphertext& x, const Ciphertext& y) {
   sum_inplace(context, x, y, false);
+}
+
+void add_inplace(const Context& context, Ciphertext& x, const Ciphertext& y, ThreadPool& pool) {
+  sum_inplace(context, x, y, false, &pool);
 }
 
 void sub_inplace(const Context& context, Ciphertext& x, const Ciphertext& y) {
@@ -150,6 +170,21 @@ Ciphertext add_plain(const Context& context, const Ciphertext& x, const Plaintex
   Ciphertext out = x.clone();
   add_plain_inplace(context, out, p);
   return out;
+}
+
+Ciphertext add_plain(const Context& context, const Ciphertext& x, const Plaintext& p,
+                     ThreadPool& pool) {
+  check_plain_operand(context, x, p, "add_plain");
+  detail::check_same_scale(x.scale(), p.scale, "add_plain");
+  std::vector<RnsPoly> parts;
+  for (int i = 0; i < x.parts(); ++i) parts.push_back(context.ring().make_poly(x.level() + 1));
+  detail::for_limbs(context, x.level() + 1, &pool, [&](int i) {
+    ring::add(x.part(0).limb(i).data(), p.poly.limb(i).data(), context.ring().modulus(i),
+              context.n(), parts[0].limb(i).data());
+    for (size_t k = 1; k < parts.size(); ++k)
+      std::copy_n(x.part(int(k)).limb(i).data(), context.n(), parts[k].limb(i).data());
+  });
+  return {std::move(parts), x.scale(), x.level(), x.params_hash()};
 }
 
 Ciphertext sub_plain(const Context& context, const Ciphertext& x, const Plaintext& p) {

@@ -22,13 +22,17 @@ inline constexpr double kScaleTolerance = 0x1p-20;
 /// x + y, x - y, -x slot by slot. 2 or 3 parts each; level and scale as x.
 /// noise  the sum of the operands' noises
 Ciphertext add(const Context& context, const Ciphertext& x, const Ciphertext& y);
+Ciphertext add(const Context& context, const Ciphertext& x, const Ciphertext& y, ThreadPool& pool);
 Ciphertext sub(const Context& context, const Ciphertext& x, const Ciphertext& y);
 Ciphertext negate(const Context& context, const Ciphertext& x);
 void add_inplace(const Context& context, Ciphertext& x, const Ciphertext& y);
+void add_inplace(const Context& context, Ciphertext& x, const Ciphertext& y, ThreadPool& pool);
 void sub_inplace(const Context& context, Ciphertext& x, const Ciphertext& y);
 
 /// x + p, x - p; the plaintext's level is at least x's (its extra primes are not read).
 Ciphertext add_plain(const Context& context, const Ciphertext& x, const Plaintext& p);
+Ciphertext add_plain(const Context& context, const Ciphertext& x, const Plaintext& p,
+                     ThreadPool& pool);
 Ciphertext sub_plain(const Context& context, const Ciphertext& x, const Plaintext& p);
 void add_plain_inplace(const Context& context, Ciphertext& x, const Plaintext& p);
 
@@ -92,6 +96,7 @@ Ciphertext rescale(const Context& context, const Ciphertext& x, ThreadPool& pool
 
 /// Drops primes without dividing: level `level` <= x.level(), scale and noise as x.
 Ciphertext drop_to_level(const Context& context, const Ciphertext& x, int level);
+Ciphertext drop_to_level(const Context& context, const Ciphertext& x, int level, ThreadPool& pool);
 
 /// Brings x to the given level and exactly the given scale: drops to level + 1, multiplies by 1 at
 /// plain scale scale * q(level+1) / x.scale, rescales. With level == x.level() the scale must

@@ -4,12 +4,31 @@
 
 #include "base/error.h"
 #include "ckks/detail/check.h"
+#include "ckks/detail/for_limbs.h"
 #include "ckks/evaluate.h"
 #include "ring/rns.h"
 
 namespace sinter::ckks {
 
 using ring::RnsPoly;
+
+namespace {
+
+Ciphertext dropped(const Context& context, const Ciphertext& x, int level, ThreadPool* pool) {
+  detail::check_ciphertext(context, x, "drop_to_level");
+  detail::check_level(context, level, "drop_to_level");
+  require(level <= x.level(), ErrorKind::out_of_levels, "drop_to_level: expected a level of 0 to ",
+          x.level(), " (the ciphertext's), found ", level);
+  std::vector<RnsPoly> parts;
+  for (int i = 0; i < x.parts(); ++i) parts.push_back(context.ring().make_poly(level + 1));
+  detail::for_limbs(context, level + 1, pool, [&](int i) {
+    for (size_t k = 0; k < parts.size(); ++k)
+      std::copy_n(x.part(int(k)).limb(i).data(), context.n(), parts[k].limb(i).data());
+  });
+  return {std::move(parts), x.scale(), level, x.params_hash()};
+}
+
+}  // namespace
 
 Ciphertext rescale(const Context& context, const Ciphertext& x, ThreadPool& pool) {
   detail::check_ciphertext(context, x, "rescale");
@@ -22,13 +41,11 @@ Ciphertext rescale(const Context& context, const Ciphertext& x, ThreadPool& pool
 }
 
 Ciphertext drop_to_level(const Context& context, const Ciphertext& x, int level) {
-  detail::check_ciphertext(context, x, "drop_to_level");
-  detail::check_level(context, level, "drop_to_level");
-  require(level <= x.level(), ErrorKind::out_of_levels, "drop_to_level: expected a level of 0 to ",
-          x.level(), " (the ciphertext's), found ", level);
-  std::vector<RnsPoly> parts;
-  for (int i = 0; i < x.parts(); ++i) parts.push_back(x.part(i).clone(level + 1));
-  return {std::move(parts), x.scale(), level, x.params_hash()};
+  return dropped(context, x, level, nullptr);
+}
+
+Ciphertext drop_to_level(const Context& context, const Ciphertext& x, int level, ThreadPool& pool) {
+  return dropped(context, x, level, &pool);
 }
 
 Ciphertext match_level_and_scale(const Context& context, const Ciphertext& x, int level,

@@ -15,15 +15,13 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ckks/detail/giant_steps.h"
 #include "ckks/detail/linear_evaluation.h"
 
 namespace sinter::ckks::detail {
-namespace {
 
-/// Giants in the order of evaluation, cut so that each group's sums and diagonals fit; in one group
-/// when that takes no more than the babies that further groups would keep.
-std::vector<std::vector<size_t>> groups(const DiagonalSupply& diagonals, i64 pair_bytes,
-                                        i64 kept_bytes, i64 work_bytes) {
+std::vector<std::vector<size_t>> giant_groups(const DiagonalSupply& diagonals, i64 pair_bytes,
+                                              i64 kept_bytes, i64 work_bytes) {
   const LinearPlan& plan = diagonals.plan;
   std::vector<size_t> order(plan.giants.size());
   std::iota(order.begin(), order.end(), size_t(0));
@@ -42,52 +40,29 @@ std::vector<std::vector<size_t>> groups(const DiagonalSupply& diagonals, i64 pai
   return out;
 }
 
-/// The sum so far of one ciphertext; in Horner's form it waits for `steps` more.
-struct Total {
-  ExtendedPair sum;
-  i64 steps = 0;
-};
-
-/// Brings the sum of the giant `own` into the total.
-void add_giant(LinearEvaluation& evaluation, const LinearPlan& plan, const EvaluationKeys& keys,
-               i64 own, ExtendedPair v, Total& total) {
-  const bool is_horner = plan.form == GiantForm::horner;
-  if (total.sum.c0.empty() && (is_horner || own == 0)) {
-    total = {std::move(v), own};
-  } else if (is_horner) {
-    for (; total.steps > own; total.steps -= plan.baby_count) {
-      const bool is_last = total.steps - plan.baby_count == own;
-      ExtendedPair next = is_last ? std::move(v) : evaluation.zero_pair();
-      evaluation.switch_into(std::move(total.sum), evaluation.key(keys, plan.baby_count), next);
-      total.sum = std::move(next);
-    }
-  } else {
-    if (total.sum.c0.empty()) total.sum = evaluation.zero_pair();
-    evaluation.switch_into(std::move(v), evaluation.key(keys, own), total.sum);
-  }
-}
-
-}  // namespace
-
 std::vector<ExtendedPair> sum_giants(const DiagonalSupply& diagonals,
                                      std::span<const Ciphertext* const> x,
                                      const EvaluationKeys& keys, ThreadPool& pool, i64 work_bytes) {
   const LinearPlan& plan = diagonals.plan;
-  LinearEvaluation evaluation(diagonals.context, plan, x, keys, pool);
-  const std::vector<std::vector<size_t>> parts = groups(
-      diagonals, std::ssize(x) * evaluation.pair_bytes(), evaluation.kept_bytes(), work_bytes);
-  if (parts.size() > 1) evaluation.keep_babies();
-  std::vector<Total> totals(x.size());
+  const Context& context = diagonals.context;
+  const LimbRange all{0, diagonals.level + 1 + context.ring().special_count()};
+  for (i64 rotation : plan.rotations) keys.galois(context, rotation, diagonals.level);  // or throws
+  LinearEvaluation evaluation(context, plan, x, keys, pool, all);
+  const GiantSteps steps(context, plan, diagonals.level,
+                         run_length(context.n(), std::ssize(plan.babies)), pool);
+  const std::vector<std::vector<size_t>> parts =
+      giant_groups(diagonals, evaluation.pair_bytes(all), evaluation.kept_bytes(all), work_bytes);
+  if (parts.size() > 1) evaluation.keep_babies(all);
+  std::vector<GiantSteps::Total> totals(x.size());
   for (const std::vector<size_t>& group : parts) {
     DiagonalRows rows(diagonals, group, pool);
-    std::vector<std::vector<ExtendedPair>> sums = evaluation.sums(group, rows);
+    std::vector<std::vector<ExtendedPair>> sums = evaluation.sums(group, rows, all);
     for (size_t g = 0; g < group.size(); ++g)
       for (size_t image = 0; image < x.size(); ++image)
-        add_giant(evaluation, plan, keys, plan.giants[group[g]].steps, std::move(sums[g][image]),
-                  totals[image]);
+        steps.add(keys, plan.giants[group[g]].steps, std::move(sums[g][image]), totals[image]);
   }
   std::vector<ExtendedPair> out;
-  for (Total& total : totals) out.push_back(std::move(total.sum));
+  for (GiantSteps::Total& total : totals) out.push_back(std::move(total.sum));
   return out;
 }
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Babies, sums and giant steps of a linear map. An automorphism takes aligned runs of positions to
+// Babies and sums of a linear map. An automorphism takes aligned runs of positions to
 // aligned runs, so babies are made run by run of one limb: keys are read once, the babies of a run
 // stay in the second-level cache, and all giants of a group take their sums from them.
 #include "ckks/detail/linear_evaluation.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 
 #include "ring/kernels.h"
@@ -17,12 +16,13 @@ using ring::RnsPoly;
 
 constexpr i64 kRunBytes = i64(256) << 10;  // the babies of one run; half a second-level cache
 constexpr i64 kMinRun = 16;
-constexpr int kLimbGroup = 2;  // limbs of a giant step at a time, times digits: 4 MiB at N = 2^16
 
 AlignedDoubles make_doubles(i64 count) {
   return AlignedDoubles(
       static_cast<double*>(::operator new[](size_t(count) * sizeof(double), std::align_val_t(64))));
 }
+
+}  // namespace
 
 i64 run_length(i64 n, i64 babies) {
   i64 run = std::min(n / 2, kMaxRun);  // within one half, for mirrored rows
@@ -30,24 +30,22 @@ i64 run_length(i64 n, i64 babies) {
   return run;
 }
 
-}  // namespace
-
 LinearEvaluation::LinearEvaluation(const Context& context, const LinearPlan& plan,
                                    std::span<const Ciphertext* const> x, const EvaluationKeys& keys,
-                                   ThreadPool& pool)
+                                   ThreadPool& pool, LimbRange own)
     : context_(context),
       pool_(pool),
       level_(x[0]->level()),
-      limbs_(level_ + 1 + context.ring().special_count()),
+      own_(own),
       babies_(std::ssize(plan.babies)),
       run_(run_length(context.n(), babies_)),
       scratch_(size_t(pool.size())) {
-  for (i64 rotation : plan.rotations) key(keys, rotation);  // or its error
   for (const LinearPlan::Giant& giant : plan.giants) {
     std::vector<int>& which = which_.emplace_back();
     for (const LinearPlan::Term& term : giant.terms) which.push_back(term.baby);
   }
-  for (i64 baby : plan.babies) keys_.push_back(baby == 0 ? nullptr : &key(keys, baby));
+  for (i64 baby : plan.babies)
+    keys_.push_back(baby == 0 ? nullptr : &keys.galois(context, baby, level_));
   orders_.resize(keys_.size());
   pool.run(babies_, [&](i64 b, i64) {
     if (const SwitchingKey* key = keys_[size_t(b)])
@@ -56,27 +54,20 @@ LinearEvaluation::LinearEvaluation(const Context& context, const LinearPlan& pla
   for (const Ciphertext* one : x) {
     Image& image = images_.emplace_back();
     image.x = one;
-    if (plan.hoisted_count() > 0) image.digits = context.ring().mod_up(one->part(1), level_, pool);
-    for (int limb = 0; limb < limbs_; ++limb)
+    if (plan.hoisted_count() > 0)
+      image.digits = context.ring().mod_up(one->part(1), level_, own.first, own.last, pool);
+    for (int limb = own.first; limb < own.last; ++limb)
       for (const SwitchingKey* key : keys_) append_terms(image.digits, key, limb, image.terms);
   }
 }
 
-ExtendedPair LinearEvaluation::zero_pair() const {
-  ExtendedPair pair = make_pair();
-  pool_.run(limbs_, [&](i64 limb, i64) {
-    std::ranges::fill(pair.c0.limb(int(limb)), u64(0));
-    std::ranges::fill(pair.c1.limb(int(limb)), u64(0));
-  });
-  return pair;
-}
-
-void LinearEvaluation::keep_babies() {
+void LinearEvaluation::keep_babies(LimbRange range) {
   const i64 runs = context_.n() / run_;
+  first_kept_ = range.first;
   for (Image& image : images_) {
-    image.kept = make_doubles(limbs_ * context_.n() * babies_ * 2);
-    pool_.run(limbs_ * runs, [&](i64 task, i64) {
-      const int limb = int(task / runs);
+    image.kept = make_doubles(range.size() * context_.n() * babies_ * 2);
+    pool_.run(range.size() * runs, [&](i64 task, i64) {
+      const int limb = range.first + int(task / runs);
       const i64 begin = task % runs * run_;
       make_babies(image, limb, begin, kept_run(image, limb, begin));
     });
@@ -84,10 +75,10 @@ void LinearEvaluation::keep_babies() {
 }
 
 std::vector<std::vector<ExtendedPair>> LinearEvaluation::sums(std::span<const size_t> giants,
-                                                              DiagonalRows& rows) {
+                                                              DiagonalRows& rows, LimbRange range) {
   std::vector<std::vector<ExtendedPair>> out(giants.size());
   for (std::vector<ExtendedPair>& giant : out)
-    for (size_t image = 0; image < images_.size(); ++image) giant.push_back(make_pair());
+    for (size_t image = 0; image < images_.size(); ++image) giant.push_back(make_pair(range));
   const size_t terms = rows.rows().size();
   const bool are_kept = images_[0].kept != nullptr;
   for (Scratch& s : scratch_) {
@@ -95,7 +86,7 @@ std::vector<std::vector<ExtendedPair>> LinearEvaluation::sums(std::span<const si
     s.factors.resize(size_t(std::max(i64(1), run_ / kLine)) * terms);
     s.rows.resize(terms);
   }
-  for (int limb = 0; limb < limbs_; ++limb) {
+  for (int limb = range.first; limb < range.last; ++limb) {
     rows.load(limb);
     pool_.run(context_.n() / run_, [&](i64 task, i64 worker) {
       Scratch& s = scratch_[size_t(worker)];
@@ -105,74 +96,11 @@ std::vector<std::vector<ExtendedPair>> LinearEvaluation::sums(std::span<const si
         const Image& one = images_[image];
         double* babies = are_kept ? kept_run(one, limb, begin) : s.babies.get();
         if (!are_kept) make_babies(one, limb, begin, babies);
-        sum_run(giants, factors, limb, begin, babies, s, image, out);
+        sum_run(giants, factors, limb, range.first, begin, babies, s, image, out);
       }
     });
   }
   return out;
-}
-
-void LinearEvaluation::switch_into(ExtendedPair v, const SwitchingKey& key, ExtendedPair& total) {
-  const ring::RnsRing& ring = context_.ring();
-  const ring::RnsRing::Digits digits = decompose_divided(v.c1);
-  const RunOrder order(key.permutation, run_);
-  const std::vector<i64> begins = sequence_of(order);
-  const ring::RnsRing::Groups parts = ring::RnsRing::groups(limbs_, kLimbGroup, pool_);
-  std::vector<RnsPoly> rows(size_t(pool_.size()));  // made at the worker's first task
-  std::vector<std::vector<ring::PairTerm>> all_terms(rows.size());
-  pool_.run(parts.tasks, [&](i64 task, i64 worker) {
-    const int first = parts.first(task), last = parts.first(task + 1);
-    RnsPoly& own = rows[size_t(worker)];
-    if (own.empty()) own = ring.make_poly(kLimbGroup * digits.count);
-    const auto row = [&](int digit, int limb) {
-      return own.limb((limb - first) * digits.count + digit).data();
-    };
-    for (int d = 0; d < digits.count; ++d) {
-      std::array<ring::RnsRing::LimbTarget, kLimbGroup> targets;
-      size_t count = 0;
-      for (int i = first; i < last; ++i)
-        if (!ring.is_own_limb(digits, d, i)) targets[count++] = {i, row(d, i)};
-      ring.extend(digits, d, {targets.data(), count});
-    }
-    std::vector<ring::PairTerm>& terms = all_terms[size_t(worker)];
-    for (int i = first; i < last; ++i) {
-      const int key_limb = i <= level_ ? i : i + key.level - level_;
-      terms.clear();
-      for (int d = 0; d < digits.count; ++d)
-        terms.push_back({ring.is_own_limb(digits, d, i) ? v.c1.limb(i).data() : row(d, i),
-                         key.digits[size_t(d)].b.limb(key_limb).data(),
-                         key.digits[size_t(d)].a.limb(key_limb).data()});
-      for (i64 begin : begins)
-        switch_and_add({terms, v.c0.limb(i).data(), 1, &order, begin}, modulus(i),
-                       total.c0.limb(i).data(), total.c1.limb(i).data());
-    }
-  });
-}
-
-ring::RnsRing::Digits LinearEvaluation::decompose_divided(RnsPoly& v) const {
-  const ring::RnsRing& ring = context_.ring();
-  ring::RnsRing::Remainder remainder = ring.make_remainder(level_, false);
-  for (int i = level_ + 1; i < limbs_; ++i)
-    std::copy_n(v.limb(i).data(), context_.n(), ring.remainder_row(remainder, i).data());
-  ring.prepare({&remainder, 1}, pool_);
-  return ring.decompose(
-      level_,
-      [&](int i, std::span<u64> out) {
-        u64* const w = v.limb(i).data();
-        const ring::RnsRing::LimbTarget target{i, out.data()};
-        ring.remainder_limbs(remainder, {&target, 1});
-        ring::subtract_and_scale(w, out.data(), modulus(i), ring.divisor_inverse(remainder, i),
-                                 context_.n(), w);
-        std::copy_n(w, context_.n(), out.data());
-      },
-      pool_);
-}
-
-std::vector<i64> LinearEvaluation::sequence_of(const RunOrder& order) const {
-  std::vector<i64> begins(size_t(context_.n() / run_));
-  for (i64 begin = 0; begin < context_.n(); begin += run_)
-    begins[size_t(order.run(begin).from / run_)] = begin;
-  return begins;
 }
 
 void LinearEvaluation::append_terms(const std::vector<RnsPoly>& digits, const SwitchingKey* key,
@@ -180,12 +108,13 @@ void LinearEvaluation::append_terms(const std::vector<RnsPoly>& digits, const Sw
   if (key == nullptr) return out.resize(out.size() + digits.size());
   const int key_limb = limb <= level_ ? limb : limb + key->level - level_;
   for (size_t d = 0; d < digits.size(); ++d)
-    out.push_back({digits[d].limb(limb).data(), key->digits[d].b.limb(key_limb).data(),
+    out.push_back({digits[d].limb(limb - own_.first).data(), key->digits[d].b.limb(key_limb).data(),
                    key->digits[d].a.limb(key_limb).data()});
 }
 
 SwitchedRun LinearEvaluation::baby_run(const Image& image, int limb, i64 baby, i64 begin) const {
-  const size_t digits = image.digits.size(), first = size_t(limb * babies_ + baby) * digits;
+  const size_t digits = image.digits.size(),
+               first = size_t((limb - own_.first) * babies_ + baby) * digits;
   const bool is_special = limb > level_;  // P c_0 is 0 there
   return {{image.terms.data() + first, digits},
           is_special ? nullptr : image.x->part(0).limb(limb).data(),
@@ -233,16 +162,17 @@ LinearEvaluation::Factors LinearEvaluation::prepare_factors(const DiagonalRows& 
 }
 
 void LinearEvaluation::sum_run(std::span<const size_t> giants, const Factors& factors, int limb,
-                               i64 begin, const double* babies, const Scratch& s, size_t image,
-                               std::vector<std::vector<ExtendedPair>>& out) const {
+                               int first_limb, i64 begin, const double* babies, const Scratch& s,
+                               size_t image, std::vector<std::vector<ExtendedPair>>& out) const {
   const i64 part = factors.part, count = std::ssize(s.rows);
   for (i64 v = 0; v < factors.values; ++v) {
     const i64 at = begin + v * part;
     i64 t = 0;
     for (size_t g = 0; g < giants.size(); ++g) {
       const DiagonalRun run{babies + v * part * babies_ * 2, babies_, which_[giants[g]], part};
-      u64 *out0 = out[g][image].c0.limb(limb).data() + at,
-          *out1 = out[g][image].c1.limb(limb).data() + at;
+      ExtendedPair& pair = out[g][image];
+      u64 *out0 = pair.c0.limb(limb - first_limb).data() + at,
+          *out1 = pair.c1.limb(limb - first_limb).data() + at;
       if (factors.is_constant)
         sum_constant(run, s.factors.data() + v * count + t, modulus(limb), out0, out1);
       else

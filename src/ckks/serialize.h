@@ -25,6 +25,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/threads.h"
+#include "ckks/key_checks.h"
 #include "ckks/keys.h"
 
 namespace sinter::ckks {
@@ -77,10 +78,12 @@ void expand_evaluation_keys(const Context& context, std::span<const std::byte> d
 
 /// The keys of an expanded file, mapped. Header and index are checked here, in the time of reading
 /// the index; the checksum and the residues of a key when it is first used, once, and the error
-/// then names file and key. Processes and threads that map one file share its pages. The file may
-/// be renamed or deleted meanwhile; nobody may write into it or shorten it.
+/// then names file and key. Processes and threads that map one file share its pages and, with the
+/// same `checks`, the work of checking. The file may be renamed or deleted meanwhile; nobody may
+/// write into it or shorten it.
 EvaluationKeys map_evaluation_keys(const Context& context, const std::filesystem::path& path);
-EvaluationKeys map_evaluation_keys(const Context& context, std::shared_ptr<const MappedFile> file);
+EvaluationKeys map_evaluation_keys(const Context& context, std::shared_ptr<const MappedFile> file,
+                                   std::shared_ptr<KeyChecks> checks = nullptr);
 /// The same of bytes in memory on a 64-byte boundary, which `owner` keeps.
 EvaluationKeys view_evaluation_keys(const Context& context, std::span<const std::byte> data,
                                     std::shared_ptr<const void> owner, const std::string& name);

@@ -91,11 +91,15 @@ struct View {
          limit, ", found ", value);
   }
 
-  SwitchingKey load(i64 index) const {
+  /// checks: may be nullptr; then, and when it says so, the key is checked
+  SwitchingKey load(i64 index, KeyChecks* checks) const {
     const KeyRecord& record = file.records[size_t(index)];
     const KeySlot& slot = record.slot;
     const u64* words = reinterpret_cast<const u64*>(record.data.data());
-    check(record, words);
+    if (checks == nullptr || checks->claim(index)) {
+      check(record, words);
+      if (checks != nullptr) checks->confirm(index);
+    }
     SwitchingKey key;
     key.level = slot.level;
     key.seed = record.seed;
@@ -122,11 +126,12 @@ std::shared_ptr<const View> open_view(const Context& context, std::span<const st
 }
 
 EvaluationKeys keys_of(const Context& context, std::shared_ptr<const View> view,
-                       std::function<void(i64, bool)> will_need) {
+                       std::function<void(i64, bool)> will_need,
+                       std::shared_ptr<KeyChecks> checks = nullptr) {
   EvaluationKeys::Source source;
   for (const KeyRecord& record : view->file.records) source.slots.push_back(record.slot);
   source.will_need = std::move(will_need);
-  source.load = [view](i64 i) { return view->load(i); };
+  source.load = [view, checks](i64 i) { return view->load(i, checks.get()); };
   return {context.params().hash(), view->file.manifest, std::move(source), view->file.key_id};
 }
 
@@ -191,13 +196,14 @@ EvaluationKeys map_evaluation_keys(const Context& context, const std::filesystem
   return map_evaluation_keys(context, MappedFile::open(path));
 }
 
-EvaluationKeys map_evaluation_keys(const Context& context,
-                                   std::shared_ptr<const MappedFile> mapped) {
+EvaluationKeys map_evaluation_keys(const Context& context, std::shared_ptr<const MappedFile> mapped,
+                                   std::shared_ptr<KeyChecks> checks) {
   const auto view = open_view(context, mapped->bytes(), mapped, mapped->path().string());
-  return keys_of(context, view, [view, mapped](i64 i, bool is_needed) {
+  const auto advise = [view, mapped](i64 i, bool is_needed) {
     const std::span<const std::byte> record = view->file.records[size_t(i)].data;
     mapped->advise(record.data() - mapped->bytes().data(), std::ssize(record), is_needed);
-  });
+  };
+  return keys_of(context, view, advise, std::move(checks));
 }
 
 EvaluationKeys view_evaluation_keys(const Context& context, std::span<const std::byte> data,

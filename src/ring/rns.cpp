@@ -173,19 +173,25 @@ RnsPoly RnsRing::from_small(std::span<const signed char> coefficients, int level
 }
 
 std::vector<RnsPoly> RnsRing::mod_up(const RnsPoly& x, int level, ThreadPool& pool) const {
+  return mod_up(x, level, 0, level + 1 + p_count_, pool);
+}
+
+std::vector<RnsPoly> RnsRing::mod_up(const RnsPoly& x, int level, int first, int last,
+                                     ThreadPool& pool) const {
   SINTER_ASSERT(x.is_ntt() && x.limbs() > level);
+  SINTER_ASSERT(first >= 0 && first < last && last <= level + 1 + p_count_);
   const Digits digits = decompose(
       level, [&](int i, std::span<u64> out) { std::copy_n(x.limb(i).data(), n_, out.data()); },
       pool);
   std::vector<RnsPoly> out;
-  for (int d = 0; d < digits.count; ++d) out.push_back(make_poly(level + 1 + p_count_));
-  const Groups parts = groups(level + 1 + p_count_, kGroup, pool);
+  for (int d = 0; d < digits.count; ++d) out.push_back(make_poly(last - first));
+  const Groups parts = groups(last - first, kGroup, pool);
   pool.run(parts.tasks, [&](i64 task, i64) {
     for (int d = 0; d < digits.count; ++d) {
       std::array<LimbTarget, kGroup> targets;
       size_t count = 0;
-      for (int i = parts.first(task); i < parts.first(task + 1); ++i) {
-        u64* to = out[size_t(d)].limb(i).data();
+      for (int i = first + parts.first(task); i < first + parts.first(task + 1); ++i) {
+        u64* to = out[size_t(d)].limb(i - first).data();
         if (is_own_limb(digits, d, i))
           std::copy_n(x.limb(i).data(), n_, to);
         else

@@ -95,6 +95,9 @@ class RnsRing {
   /// x     NTT form, level + 1 limbs (more are ignored)
   /// cost  (level + 1) inverse and digits * (level + 1 + k) - (level + 1) forward transforms
   std::vector<RnsPoly> mod_up(const RnsPoly& x, int level, ThreadPool& pool) const;
+  /// Only limbs [first, last) of the digits.
+  std::vector<RnsPoly> mod_up(const RnsPoly& x, int level, int first, int last,
+                              ThreadPool& pool) const;
   /// round(x / P): extended, NTT form, to level + 1 limbs, NTT form. Consumes x.
   /// cost  k inverse and level + 1 forward transforms
   RnsPoly mod_down(RnsPoly x, int level, ThreadPool& pool) const;

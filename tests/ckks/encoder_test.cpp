@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -116,6 +117,24 @@ TEST(Encoder, a_periodic_vector_encodes_as_its_repetition) {
         EXPECT_GT(compare(decode(*context, p), repeated).bits_min, 31);
       }
     }
+  }
+}
+
+TEST(Encoder, a_pool_changes_no_bit) {
+  Rng rng(test_seed());
+  const auto context = Context::create(CkksParams::check(small_options(13, 8, 2)));
+  for (i64 period : {i64(1), i64(64), context->slots()}) {
+    const std::vector<double> values = random_values(rng, period);
+    for (Basis basis : {Basis::q, Basis::qp})
+      for (i64 threads : {1, 2, 5}) {
+        ThreadPool pool(threads);
+        const Plaintext plain = encode_periodic(*context, values, 0x1p40, 8, basis),
+                        p = encode_periodic(*context, values, 0x1p40, 8, basis, pool);
+        ASSERT_EQ(p.poly.limbs(), plain.poly.limbs());
+        for (int i = 0; i < p.poly.limbs(); ++i)
+          ASSERT_TRUE(std::ranges::equal(p.poly.limb(i), plain.poly.limb(i)))
+              << "period " << period << " limb " << i << " threads " << threads;
+      }
   }
 }
 

@@ -135,6 +135,30 @@ TEST(Evaluate, two_and_three_parts_add_in_either_order) {
   EXPECT_GT(compare(party.decrypted(sub(c, two, three)), zero).bits_min, kBits);
 }
 
+TEST(Evaluate, a_pool_changes_no_bit_of_sums_and_drops) {
+  Party party(small_options(13, 9, 0));
+  const Context& c = party.c();
+  Rng rng(test_seed());
+  const std::vector<double> values = random_values(rng, c.slots());
+  const Ciphertext x = party.encrypt(values), y = party.encrypt(random_values(rng, c.slots()));
+  const Plaintext p = encode(c, values, party.scale(), x.level());
+  for (i64 threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    EXPECT_EQ(bytes_of(c, add(c, x, y, pool)), bytes_of(c, add(c, x, y))) << threads;
+    EXPECT_EQ(bytes_of(c, add_plain(c, x, p, pool)), bytes_of(c, add_plain(c, x, p))) << threads;
+    EXPECT_EQ(bytes_of(c, drop_to_level(c, x, 7, pool)), bytes_of(c, drop_to_level(c, x, 7)));
+    Ciphertext sum = x.clone(), three = x.clone();
+    add_inplace(c, sum, y, pool);
+    EXPECT_EQ(bytes_of(c, sum), bytes_of(c, add(c, x, y))) << threads;
+    const Ciphertext product = multiply_plain(c, multiply(c, x, y, pool), p);
+    three = multiply_plain(c, multiply_plain(c, x, p), p);
+    three.set_scale(product.scale());
+    Ciphertext grown = three.clone();
+    add_inplace(c, grown, product, pool);
+    EXPECT_EQ(bytes_of(c, grown), bytes_of(c, add(c, three, product))) << threads;
+  }
+}
+
 TEST(Evaluate, no_result_carries_the_origin_of_its_operands) {
   Party party(small_options(10, 3, 2));
   const Context& c = party.c();
@@ -155,6 +179,8 @@ TEST(Evaluate, no_result_carries_the_origin_of_its_operands) {
   results.push_back(sub(c, x, x));
   results.push_back(negate(c, x));
   results.push_back(add_plain(c, x, p));
+  results.push_back(add(c, x, x, party.pool));
+  results.push_back(add_plain(c, x, p, party.pool));
   results.push_back(sub_plain(c, x, p));
   results.push_back(add_constant(c, x, 1));
   results.push_back(multiply_plain(c, x, p));
@@ -165,6 +191,7 @@ TEST(Evaluate, no_result_carries_the_origin_of_its_operands) {
   results.push_back(rotate(c, x, 1, keys, party.pool));
   results.push_back(rescale(c, x, party.pool));
   results.push_back(drop_to_level(c, x, 3));
+  results.push_back(drop_to_level(c, x, 3, party.pool));
   results.push_back(match_level_and_scale(c, x, 3, x.scale(), party.pool));
   for (size_t i = 0; i < results.size(); ++i) EXPECT_EQ(results[i].origin().key, 0u) << i;
 }

@@ -2,6 +2,7 @@
 // Expanded files of evaluation keys: the same keys as the compressed form gives, checked lazily,
 // shared by threads, and what every kind of damage is called.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cstring>
@@ -117,6 +118,39 @@ TEST(KeyFile, a_mapped_key_is_the_loaded_key_bit_for_bit) {
     }
   }
   EXPECT_EQ(save_evaluation_keys(f.party.c(), mapped), f.compressed);
+}
+
+TEST(KeyFile, a_key_is_checked_by_one_of_those_that_share_the_work) {
+  Files f;
+  const Context& c = f.party.c();
+  const auto ours = KeyChecks::create(f.manifest.key_count());
+  const auto theirs = KeyChecks::attach(::dup(ours->descriptor()));
+  EXPECT_TRUE(theirs->claim(1));
+  EXPECT_FALSE(ours->claim(1));
+  EXPECT_EQ(ours->unconfirmed(), std::vector<i64>{1});
+  std::vector<std::byte> bytes;
+  {
+    const auto file = MappedFile::open(f.path);
+    bytes.assign(file->bytes().begin(), file->bytes().end());
+  }
+  // The last key is damaged: who must check it sees that, who must not goes on.
+  const i64 record = (std::ssize(bytes) / 4096 - 1) * 4096;
+  bytes[size_t(record)] ^= std::byte(1);
+  {
+    AtomicFile out(f.path);
+    out.write(bytes);
+    out.commit();
+  }
+  const i64 last = f.manifest.key_count() - 1;
+  EXPECT_TRUE(theirs->claim(last));
+  const auto mapped = [&] { return map_evaluation_keys(c, MappedFile::open(f.path), ours); };
+  EXPECT_EQ(mapped().key(0).level, f.manifest.slots(c.params())[0].level);
+  EXPECT_EQ(ours->unconfirmed(), (std::vector<i64>{1, last}));
+  EXPECT_NO_THROW(mapped().key(last));
+  theirs->confirm(last);
+  EXPECT_EQ(ours->unconfirmed(), std::vector<i64>{1});
+  EXPECT_NE(error_of([&] { map_evaluation_keys(c, f.path).key(last); }, ErrorKind::bad_input), "");
+  EXPECT_THROW(KeyChecks::attach(-1), Error);
 }
 
 TEST(KeyFile, operations_give_the_same_bits_with_mapped_keys_and_after_the_file_is_gone) {

@@ -84,6 +84,11 @@ class DiagonalRows {
   std::vector<const u64*> rows_;
 };
 
+/// Giants in the order of evaluation, cut so that each group's sums and diagonals fit; in one group
+/// when that takes no more than the babies that further groups would keep.
+std::vector<std::vector<size_t>> giant_groups(const DiagonalSupply& diagonals, i64 pair_bytes,
+                                              i64 kept_bytes, i64 work_bytes);
+
 /// T of linear_apply.cpp for each of some ciphertexts of one level: the sum over all giants of the
 /// plan before the last division by P.
 /// checked by the caller: x and the plan belong to the context

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps of one evaluation of a linear map; linear_apply.cpp has the formulas and their order.
+// The babies of a linear map and the sums over them; linear_apply.cpp has the formulas.
 #pragma once
 #include <memory>
 #include <new>
@@ -9,6 +9,7 @@
 #include "ckks/detail/key_switch.h"
 #include "ckks/detail/linear_apply.h"
 #include "ckks/detail/linear_kernels.h"
+#include "ckks/linear_parts.h"
 #include "ring/rns.h"
 
 namespace sinter::ckks::detail {
@@ -19,39 +20,36 @@ struct FreeDoubles {
 };
 using AlignedDoubles = std::unique_ptr<double[], FreeDoubles>;
 
+/// Positions of one limb that are done together: the babies of a run stay in the cache.
+i64 run_length(i64 n, i64 babies);
+
 /// What does not change during one evaluation, of one or several ciphertexts of one level. Borrows
 /// everything. thread: one; parallel inside.
 class LinearEvaluation {
  public:
+  /// own: the limbs that will be asked for
   LinearEvaluation(const Context& context, const LinearPlan& plan,
                    std::span<const Ciphertext* const> x, const EvaluationKeys& keys,
-                   ThreadPool& pool);
-  i64 pair_bytes() const { return 2 * limbs_ * context_.n() * i64(sizeof(u64)); }
-  ExtendedPair make_pair() const {
-    return {context_.ring().make_poly(limbs_), context_.ring().make_poly(limbs_)};
+                   ThreadPool& pool, LimbRange own);
+  /// Of the sums of one giant for all ciphertexts.
+  i64 pair_bytes(LimbRange range) const {
+    return std::ssize(images_) * 2 * range.size() * context_.n() * i64(sizeof(u64));
   }
-  /// Zeros in memory of the ring's cache.
-  ExtendedPair zero_pair() const;
-  const SwitchingKey& key(const EvaluationKeys& keys, i64 rotation) const {
-    return keys.galois(context_, rotation, level_);
-  }
-  /// Babies once for all groups that follow.
-  void keep_babies();
-  i64 kept_bytes() const { return std::ssize(images_) * babies_ * pair_bytes(); }
-  /// V_g for the giants asked for, [giant][ciphertext]. Limb by limb: the rows of a limb are made,
-  /// then every run of it is summed.
-  std::vector<std::vector<ExtendedPair>> sums(std::span<const size_t> giants, DiagonalRows& rows);
-  /// total += R_g(v) with this key. A few limbs at a time: their digits are extended into the
-  /// scratch rows of the thread and multiplied at once. v.c1 becomes w.
-  void switch_into(ExtendedPair v, const SwitchingKey& key, ExtendedPair& total);
+  /// Babies of these limbs once for all groups that follow.
+  void keep_babies(LimbRange range);
+  i64 kept_bytes(LimbRange range) const { return babies_ * pair_bytes(range); }
+  /// V_g at some limbs for the giants asked for, [giant][ciphertext]. Limb by limb: the rows of a
+  /// limb are made, then every run of it is summed.
+  std::vector<std::vector<ExtendedPair>> sums(std::span<const size_t> giants, DiagonalRows& rows,
+                                              LimbRange range);
 
  private:
   /// One of the ciphertexts.
   struct Image {
     const Ciphertext* x;
-    std::vector<ring::RnsPoly> digits;  ///< of c_1
-    std::vector<ring::PairTerm> terms;  ///< [limb][baby][digit]
-    AlignedDoubles kept;                ///< [limb][run] babies, or none
+    std::vector<ring::RnsPoly> digits;  ///< of c_1, own limbs
+    std::vector<ring::PairTerm> terms;  ///< [own limb][baby][digit]
+    AlignedDoubles kept;                ///< [kept limb][run] babies, or none
   };
   /// Memory of one thread for one run.
   struct Scratch {
@@ -67,16 +65,14 @@ class LinearEvaluation {
     i64 values, part;  ///< constants: how many, and positions of each
   };
 
+  ExtendedPair make_pair(LimbRange range) const {
+    return {context_.ring().make_poly(range.size()), context_.ring().make_poly(range.size())};
+  }
   const ring::Modulus& modulus(int limb) const {
     return context_.ring().limb_modulus(level_, limb);
   }
-  /// w = round(v / P), written over v, and its digits.
-  ring::RnsRing::Digits decompose_divided(ring::RnsPoly& v) const;
-  /// The runs in the order of those that the automorphism takes them from, so that keys and digits
-  /// are read in order.
-  std::vector<i64> sequence_of(const RunOrder& order) const;
   double* kept_run(const Image& image, int limb, i64 begin) const {
-    return image.kept.get() + (limb * context_.n() + begin) * babies_ * 2;
+    return image.kept.get() + ((limb - first_kept_) * context_.n() + begin) * babies_ * 2;
   }
   /// Where run `task` begins: a run and its mirror image follow each other, for they read the same
   /// part of mirrored rows.
@@ -91,13 +87,15 @@ class LinearEvaluation {
   /// Gathers the factors of a run into the scratch and has them fetched: they are a line of each
   /// of many rows, on their way while babies are made.
   Factors prepare_factors(const DiagonalRows& rows, i64 begin, Scratch& s) const;
-  void sum_run(std::span<const size_t> giants, const Factors& factors, int limb, i64 begin,
-               const double* babies, const Scratch& s, size_t image,
+  void sum_run(std::span<const size_t> giants, const Factors& factors, int limb, int first_limb,
+               i64 begin, const double* babies, const Scratch& s, size_t image,
                std::vector<std::vector<ExtendedPair>>& out) const;
 
   const Context& context_;
   ThreadPool& pool_;
-  int level_, limbs_;
+  int level_;
+  LimbRange own_;
+  int first_kept_ = 0;
   i64 babies_, run_;                     ///< how many; positions of a run
   std::vector<std::vector<int>> which_;  ///< [giant][term]: the baby
   std::vector<Image> images_;
