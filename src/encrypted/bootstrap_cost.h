@@ -11,4 +11,10 @@ namespace sinter::encrypted {
 InstructionCost bootstrap_cost(const KeySwitching& ring, const ckks::BootstrapOutline& outline,
                                const UnitCosts& units);
 
+/// Memory of the diagonals encoded ahead, as far as the outline's budget allows them.
+i64 bootstrap_factors(const KeySwitching& ring, const ckks::BootstrapOutline& outline);
+
+/// The largest memory that one bootstrap takes beside its operand, keys and factors.
+i64 bootstrap_memory(const KeySwitching& ring, const ckks::BootstrapOutline& outline);
+
 }  // namespace sinter::encrypted

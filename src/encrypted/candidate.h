@@ -22,6 +22,7 @@ struct Candidate {
   ckks::SecretKind secret = ckks::SecretKind::ternary;
   std::string preset;  ///< of bootstraps; empty without
   i64 bootstraps = 0;
+  bool has_fewest_bootstraps = false;  ///< placed for their number, not for the least time
   int levels = 0;  ///< of the chain that the network uses; behind a bootstrap when there are some
 
   double log2_qp = 0, log2_qp_limit = 0;  ///< by the sizes of the primes
@@ -36,7 +37,8 @@ struct Candidate {
   double bits = 0;           ///< log2 of the largest result over its error's deviation
 
   bool is_chosen = false;
-  std::string reason;  ///< why it cannot be used; empty when it can
+  bool was_refused = false;  ///< compiled, and refused for what that showed
+  std::string reason;        ///< why it cannot be used; empty when it can
   bool is_usable() const { return reason.empty(); }
 
   /// "packed, leveled", "per branch, 2 fast bootstraps".

@@ -26,7 +26,9 @@ void sort_groups(std::vector<Candidate>& all) {
   std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
     if (group_of(a) != group_of(b)) return group_of(a) < group_of(b);
     if (a.is_usable() != b.is_usable()) return a.is_usable();
-    return a.is_usable() ? a.seconds < b.seconds : a.log2_qp < b.log2_qp;
+    if (a.is_usable()) return a.seconds < b.seconds;
+    // Those that were costed tell more.
+    return std::pair(a.seconds == 0, a.log2_qp) < std::pair(b.seconds == 0, b.log2_qp);
   });
 }
 
@@ -58,10 +60,17 @@ void mark_chosen(std::vector<Candidate>& all, const CompileOptions& options) {
     for (const std::string_view preset : {"", "precise", "fast"})
       if (best == nullptr)
         best = best_of(all, [&](const Candidate& c) {
-          return is_possible(c) && c.preset == preset && c.secret == options.scheme.secret;
+          return is_possible(c) && c.preset == preset && c.secret == options.scheme.secret &&
+                 !c.has_fewest_bootstraps;
         });
   }
-  if (best != nullptr) best->is_chosen = true;
+  for (Candidate& c : all) c.is_chosen = &c == best;
+}
+
+std::string one_decimal(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", value);
+  return text;
 }
 
 }  // namespace
@@ -93,9 +102,53 @@ std::vector<Candidate> plan_candidates(const CompileOptions& options, const Pack
     }
   }
   if (all.empty()) search.refuse(last, "bootstraps need special primes (log_p)");
+  choose_candidate(all, options);
+  return all;
+}
+
+const Candidate* choose_candidate(std::vector<Candidate>& all, const CompileOptions& options) {
   mark_chosen(all, options);
   sort_groups(all);
-  return all;
+  const auto it =
+      std::find_if(all.begin(), all.end(), [](const Candidate& c) { return c.is_chosen; });
+  return it == all.end() ? nullptr : &*it;
+}
+
+void refuse_chosen(std::vector<Candidate>& all, const std::string& reason, double bits,
+                   const CompileOptions& options) {
+  const auto it =
+      std::find_if(all.begin(), all.end(), [](const Candidate& c) { return c.is_chosen; });
+  SINTER_ASSERT(it != all.end());
+  Candidate& refused = *it;
+  const double lost = bits > 0 ? std::max(0.0, refused.bits - bits) : 0;
+  refused.is_chosen = false;
+  refused.reason = reason;
+  refused.was_refused = true;
+  if (bits > 0) refused.bits = bits;
+  for (Candidate& c : all) {
+    if (lost == 0 || !c.is_usable() || c.packing != refused.packing || c.preset != refused.preset)
+      continue;
+    if (c.bits - lost >= options.least_bits) continue;
+    c.reason = "predicted to keep " + one_decimal(c.bits) +
+               " bits, of which a plan of its kind lost " + one_decimal(lost) +
+               " when it was compiled and simulated: fewer than asked for (--bits)";
+  }
+}
+
+bool is_same_plan(const Candidate& a, const Candidate& b) {
+  const auto key = [](const Candidate& c) {
+    return std::tuple(c.packing, c.log_n, c.log_scale, c.log_q0, c.special, c.secret, c.preset,
+                      c.levels, c.bootstraps, c.has_fewest_bootstraps);
+  };
+  return key(a) == key(b);
+}
+
+std::string more_bits_by(const Candidate& c) {
+  if (c.preset.empty()) return "a larger log_scale";
+  std::string text = c.preset == "fast" ? "the preset \"precise\", " : "";
+  if (c.secret == ckks::SecretKind::ternary) text += "a sparse secret or ";
+  return text + (c.bootstraps > 1 ? "fewer bootstraps (more levels between them)"
+                                  : "a chain without bootstraps");
 }
 
 Packing packing_of(const CompileOptions& options) {

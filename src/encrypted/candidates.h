@@ -45,6 +45,22 @@ inline constexpr double kSameTime = 1.05;
 std::vector<Candidate> plan_candidates(const CompileOptions& options, const PackNet& pack,
                                        const Progress& progress = {});
 
+/// Chooses among those that are usable and sorts them as plan_candidates does.
+/// out     into `all`; null when none is usable
+const Candidate* choose_candidate(std::vector<Candidate>& all, const CompileOptions& options);
+
+/// The chosen one was compiled and cannot be used: `reason`. Where it keeps `bits` (0: unknown),
+/// fewer than predicted, its like (packing, preset) are taken to lose as many, and refused when
+/// that leaves fewer than asked for.
+void refuse_chosen(std::vector<Candidate>& all, const std::string& reason, double bits,
+                   const CompileOptions& options);
+
+/// True when both are the same way of running the network.
+bool is_same_plan(const Candidate& a, const Candidate& b);
+
+/// What would give a result more bits than this plan's: "a larger log_scale", ...
+std::string more_bits_by(const Candidate& candidate);
+
 /// The scheme with everything that the candidate decides.
 SchemeOptions scheme_of(const Candidate& candidate, const SchemeOptions& scheme);
 

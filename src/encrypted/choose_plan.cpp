@@ -9,54 +9,6 @@
 namespace sinter::encrypted {
 namespace {
 
-/// Networks planned so far, by packing and ring.
-class Packings {
- public:
-  Packings(const Graph& model, std::span<const Tensor> calibration, const CompileOptions& options,
-           const Progress& progress)
-      : model_(model), calibration_(calibration), options_(options), progress_(progress) {}
-
-  const PackedNet& packed(Packing packing, i64 log_n) {
-    const auto [it, fresh] = known_.try_emplace({packing, log_n});
-    if (fresh) {
-      CompileOptions options = options_;
-      options.packing.join_branches = packing == Packing::packed;
-      try {
-        it->second.planned = plan_network(model_, calibration_, log_n, options, progress_);
-      } catch (...) {
-        known_.erase(it);
-        throw;
-      }
-      const Planned& p = *it->second.planned;
-      const auto image = p.images[0].data<float>();
-      it->second.net = {packing,
-                        log_n,
-                        p.fitted.members > 1,
-                        p.fitted.stages,
-                        p.layouts,
-                        p.measured.ranges,
-                        std::vector<double>(image.begin(), image.end())};
-    }
-    return it->second.net;
-  }
-  Planned take(i64 log_n) {
-    const Packing packing = packing_of(options_);
-    packed(packing, log_n);
-    return std::move(*known_.at({packing, log_n}).planned);
-  }
-
- private:
-  struct Known {
-    std::optional<Planned> planned;
-    PackedNet net;
-  };
-  const Graph& model_;
-  std::span<const Tensor> calibration_;
-  const CompileOptions& options_;
-  const Progress& progress_;
-  std::map<std::pair<Packing, i64>, Known> known_;
-};
-
 /// The usable candidate, or the first of the largest ring.
 const Candidate& nearest(const std::vector<Candidate>& all) {
   const auto chosen =
@@ -64,12 +16,13 @@ const Candidate& nearest(const std::vector<Candidate>& all) {
   return chosen != all.end() ? *chosen : all.front();
 }
 
-Decided decide_bootstraps(const Planned& p, const CompileOptions& options,
+Decided decide_bootstraps(const Planned& p, const CompileOptions& options, PlacementGoal goal,
                           const std::string& without) {
   const Packed packed{p.fitted.stages, p.layouts, p.measured.ranges};
   const StageOps counts(p.fitted.stages, p.layouts, i64(1) << (options.scheme.log_n - 1));
-  const BootstrapCandidate best = choose_bootstraps(
-      packed, counts, options.scheme, options.bootstrap, options.units.at(options.scheme.log_n));
+  const BootstrapCandidate best =
+      choose_bootstraps(packed, counts, options.scheme, options.bootstrap,
+                        options.units.at(options.scheme.log_n), goal);
   const std::string found = "with bootstraps (" + best.preset + ") " + best.reason;
   require(best.is_usable(), ErrorKind::out_of_levels,
           without.empty() ? "compile: " + found : without + "; " + found);
@@ -104,31 +57,110 @@ Planned plan_network(const Graph& model, std::span<const Tensor> calibration, i6
   return p;
 }
 
-ChosenPlan choose_plan(const Graph& model, std::span<const Tensor> calibration,
-                       const CompileOptions& options, const Progress& progress, bool may_fail) {
-  Packings packings(model, calibration, options, progress);
-  ChosenPlan chosen{{}, options, {}};
-  if (options.open.any() || options.lists_all) {
-    chosen.candidates =
-        plan_candidates(options, [&](Packing packing, i64 log_n) -> const PackedNet& {
-          return packings.packed(packing, log_n);
-        });
-    const Candidate& best = nearest(chosen.candidates);
-    require(best.is_chosen || may_fail || !options.open.any(), ErrorKind::out_of_levels,
-            "compile: no plan is possible: ", why_none(chosen.candidates));
-    if (options.open.any()) {
-      chosen.options.scheme = scheme_of(best, options.scheme);
-      chosen.options.open = {};
-      chosen.options.bootstrap = best.preset.empty()     ? BootstrapChoice::none
-                                 : best.preset == "fast" ? BootstrapChoice::fast
-                                                         : BootstrapChoice::precise;
-    }
+/// Networks planned so far, by packing and ring.
+class PlanChoice::Packings {
+ public:
+  Packings(const Graph& model, std::span<const Tensor> calibration, const CompileOptions& options,
+           const Progress& progress)
+      : model_(model), calibration_(calibration), options_(options), progress_(progress) {}
+
+  const PackedNet& packed(Packing packing, i64 log_n) { return known(packing, log_n).net; }
+  std::shared_ptr<const Planned> planned(i64 log_n) {
+    return known(packing_of(options_), log_n).planned;
   }
-  chosen.planned = packings.take(chosen.options.scheme.log_n);
-  return chosen;
+  /// Forgets all others; who asks for one again waits for it again.
+  void keep_only(i64 log_n) {
+    const std::pair kept(packing_of(options_), log_n);
+    std::erase_if(known_, [&](const auto& entry) { return entry.first != kept; });
+  }
+
+ private:
+  struct Known {
+    std::shared_ptr<const Planned> planned;
+    PackedNet net;
+  };
+
+  const Known& known(Packing packing, i64 log_n) {
+    const auto it = known_.find({packing, log_n});
+    if (it != known_.end()) return it->second;
+    CompileOptions options = options_;
+    options.packing.join_branches = packing == Packing::packed;
+    auto planned = std::make_shared<const Planned>(
+        plan_network(model_, calibration_, log_n, options, progress_));
+    const auto image = planned->images[0].data<float>();
+    PackedNet net{packing,
+                  log_n,
+                  planned->fitted.members > 1,
+                  planned->fitted.stages,
+                  planned->layouts,
+                  planned->measured.ranges,
+                  std::vector<double>(image.begin(), image.end())};
+    return known_.emplace(std::pair(packing, log_n), Known{std::move(planned), std::move(net)})
+        .first->second;
+  }
+
+  const Graph& model_;
+  std::span<const Tensor> calibration_;
+  const CompileOptions& options_;
+  const Progress& progress_;
+  std::map<std::pair<Packing, i64>, Known> known_;
+};
+
+PlanChoice::PlanChoice(const Graph& model, std::span<const Tensor> calibration,
+                       const CompileOptions& options, const Progress& progress, bool may_fail)
+    : asked_(options),
+      packings_(std::make_unique<Packings>(model, calibration, asked_, progress)),
+      options_(options) {
+  if (!asked_.open.any() && !asked_.lists_all) {
+    planned_ = packings_->planned(options_.scheme.log_n);
+    return;
+  }
+  candidates_ = plan_candidates(asked_, [&](Packing packing, i64 log_n) -> const PackedNet& {
+    return packings_->packed(packing, log_n);
+  });
+  const Candidate& best = nearest(candidates_);
+  if (asked_.open.any() && !best.is_chosen)
+    why_not_ = "compile: no plan is possible: " + why_none(candidates_);
+  require(why_not_.empty() || may_fail, ErrorKind::out_of_levels, why_not_);
+  take(best);
 }
 
-Decided decide(const Planned& p, const CompileOptions& options) {
+PlanChoice::~PlanChoice() = default;
+
+void PlanChoice::take(const Candidate& candidate) {
+  tried_.push_back(candidate);
+  if (asked_.open.any()) {
+    options_.scheme = scheme_of(candidate, asked_.scheme);
+    options_.open = {};
+    options_.bootstrap = candidate.preset.empty()     ? BootstrapChoice::none
+                         : candidate.preset == "fast" ? BootstrapChoice::fast
+                                                      : BootstrapChoice::precise;
+    goal_ = candidate.has_fewest_bootstraps ? PlacementGoal::fewest_bootstraps
+                                            : PlacementGoal::least_seconds;
+  }
+  planned_ = packings_->planned(options_.scheme.log_n);
+  packings_->keep_only(options_.scheme.log_n);
+}
+
+bool PlanChoice::refuse(const std::string& reason, double bits) {
+  const bool is_chosen = std::any_of(candidates_.begin(), candidates_.end(),
+                                     [](const Candidate& c) { return c.is_chosen; });
+  if (!asked_.open.any() || !is_chosen) return false;
+  refuse_chosen(candidates_, reason, bits, asked_);
+  if (std::ssize(tried_) == kMostTries) return false;
+  const Candidate* next = choose_candidate(candidates_, asked_);
+  if (next != nullptr) take(*next);
+  return next != nullptr;
+}
+
+void PlanChoice::settle_for(i64 number) {
+  if (!asked_.open.any() || !why_not_.empty()) return;
+  const Candidate candidate = tried_.at(size_t(number));
+  take(candidate);
+  for (Candidate& c : candidates_) c.is_chosen = is_same_plan(c, candidate);
+}
+
+Decided decide(const Planned& p, const CompileOptions& options, PlacementGoal goal) {
   std::string without;
   const bool is_fixed =
       options.bootstrap == BootstrapChoice::fast || options.bootstrap == BootstrapChoice::precise;
@@ -143,7 +175,7 @@ Decided decide(const Planned& p, const CompileOptions& options) {
       without = error.what();
     }
   }
-  return decide_bootstraps(p, options, without);
+  return decide_bootstraps(p, options, goal, without);
 }
 
 }  // namespace sinter::encrypted

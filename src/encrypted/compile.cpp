@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <exception>
 #include <optional>
 #include <thread>
 
@@ -114,11 +115,11 @@ void check_simulation(const EncryptedProgram& program, const StageGraph& stages,
           "compile: the program differs from the network by ", error, " at values up to ", largest);
 }
 
-Explanation start_explanation(const Graph& model, const ChosenPlan& chosen) {
-  const Planned& p = chosen.planned;
+Explanation start_explanation(const Graph& model, const PlanChoice& choice) {
+  const Planned& p = choice.planned();
   Explanation e;
-  e.candidates = chosen.candidates;
-  e.units = chosen.options.units.text();
+  e.candidates = choice.candidates();
+  e.units = choice.options().units.text();
   e.nodes = p.fused.node_count();
   e.nodes_unfused = model.node_count();
   e.depth = p.plan.depth;
@@ -168,9 +169,9 @@ void add_parameters(Explanation& e, const StageGraph& stages, const LevelPlan& p
 }
 
 /// From the chosen plan to the program.
-Compiled build(const Graph& model, const ChosenPlan& chosen, const Decided& decided) {
-  const Planned& p = chosen.planned;
-  const CompileOptions& options = chosen.options;
+Compiled build(const Graph& model, const PlanChoice& choice, const Decided& decided) {
+  const Planned& p = choice.planned();
+  const CompileOptions& options = choice.options();
   const ckks::CkksParams& params = decided.params;
   const BootstrappedGraph& g = decided.graph;
   ThreadPool pool(std::clamp<i64>(std::thread::hardware_concurrency(), 1, kMostThreads));
@@ -202,12 +203,8 @@ Compiled build(const Graph& model, const ChosenPlan& chosen, const Decided& deci
           ": a larger log_scale (and log_q0), or values of larger range in the "
           "layers, would help");
   program.hash = program_hash(program);
-  Explanation explanation = start_explanation(model, chosen);
+  Explanation explanation = start_explanation(model, choice);
   explanation.precision_bits = bits;
-  if (bits > 0 && bits < options.least_bits)
-    explanation.notes.push_back("the result keeps " + one_decimal(bits) +
-                                " bits in simulation, fewer than the " +
-                                one_decimal(options.least_bits) + " asked for (--bits)");
   explanation.bootstrap_text = decided.bootstrap_text;
   detail::add_totals(explanation, program, options.units);
   add_differences(explanation, p, program);
@@ -216,32 +213,92 @@ Compiled build(const Graph& model, const ChosenPlan& chosen, const Decided& deci
           std::move(reference)};
 }
 
+/// Errors that another plan for the same network may not have.
+bool is_about_the_plan(const Error& error) {
+  return error.kind() == ErrorKind::bad_argument || error.kind() == ErrorKind::out_of_levels;
+}
+
+std::string short_of_bits(double bits, double asked) {
+  return "compiled and simulated, the result keeps " + one_decimal(bits) + " bits, " +
+         one_decimal(std::ceil(10 * (asked - bits)) / 10) + " fewer than asked for (--bits)";
+}
+
+/// The warning on a program that keeps fewer bits than asked for.
+std::string best_of_tries(const Compiled& compiled, i64 tries, const CompileOptions& options) {
+  Candidate plan;
+  if (compiled.explanation.bootstraps > 0) {
+    plan.preset = options.bootstrap == BootstrapChoice::fast ? "fast" : "precise";
+    plan.bootstraps = compiled.explanation.bootstraps;
+    plan.secret = options.scheme.secret;
+  }
+  std::string text =
+      "WARNING: " + short_of_bits(compiled.explanation.precision_bits, options.least_bits);
+  if (tries > 1) text += "; it is the best of the " + std::to_string(tries) + " plans tried";
+  return text + ". What would help: " + more_bits_by(plan);
+}
+
+/// Builds what is chosen; where that keeps too few bits, or cannot be built after all, the next.
+/// When none of the plans tried is good enough, the one with the most bits, and a note that says
+/// so.
+Compiled build_best(const Graph& model, PlanChoice& choice) {
+  std::optional<Compiled> best;
+  std::exception_ptr failed;
+  i64 tries = 0, taken = 0;
+  const double asked = choice.options().least_bits;
+  for (bool is_next = true; is_next; ++tries) {
+    std::string reason;
+    double bits = 0;
+    try {
+      Compiled next =
+          build(model, choice, decide(choice.planned(), choice.options(), choice.goal()));
+      bits = next.explanation.precision_bits;
+      if (bits == 0 || bits >= asked) return next;
+      reason = short_of_bits(bits, asked);
+      if (!best || bits > best->explanation.precision_bits) best = std::move(next), taken = tries;
+    } catch (const Error& error) {
+      if (!is_about_the_plan(error)) throw;
+      reason = error.what();
+      failed = std::current_exception();
+    }
+    is_next = choice.refuse(reason, bits);
+  }
+  if (!best) std::rethrow_exception(failed);
+  choice.settle_for(taken);
+  best->explanation.candidates = choice.candidates();
+  best->explanation.notes.push_back(best_of_tries(*best, tries, choice.options()));
+  return std::move(*best);
+}
+
 }  // namespace
 
 Compiled compile(const Graph& model, std::span<const Tensor> calibration,
                  const CompileOptions& options, const Progress& progress) {
   check_options(options);
-  const ChosenPlan chosen = choose_plan(model, calibration, options, progress);
-  return build(model, chosen, decide(chosen.planned, chosen.options));
+  PlanChoice choice(model, calibration, options, progress);
+  return build_best(model, choice);
 }
 
 Explanation explain_only(const Graph& model, std::span<const Tensor> calibration,
                          const CompileOptions& options, bool fuse, const Progress& progress) {
   check_options(options);
   if (fuse) {
-    const ChosenPlan chosen = choose_plan(model, calibration, options, progress, true);
-    const Planned& p = chosen.planned;
-    const StageGraph& stages = p.fitted.stages;
-    Explanation e = start_explanation(model, chosen);
-    std::optional<Decided> decided;
+    PlanChoice choice(model, calibration, options, progress, true);
+    std::string reason;
     try {
-      decided = decide(p, chosen.options);
+      Explanation e = build_best(model, choice).explanation;
+      e.feasible = choice.why_not().empty();
+      e.reason = choice.why_not();
+      return e;
     } catch (const Error& error) {
-      e.feasible = false;
-      e.reason = error.what();
+      if (!is_about_the_plan(error)) throw;
+      reason = error.what();
     }
-    if (decided) return build(model, chosen, *decided).explanation;
-    e.slots = slots_of(chosen.options.scheme);
+    const Planned& p = choice.planned();
+    const StageGraph& stages = p.fitted.stages;
+    Explanation e = start_explanation(model, choice);
+    e.feasible = false;
+    e.reason = reason;
+    e.slots = slots_of(choice.options().scheme);
     std::vector<int> depths;
     for (const Stage& s : stages.stages) depths.push_back(s.kind == StageKind::input ? 0 : 1);
     e.layers = level_rows(stages, p.plan, depths);

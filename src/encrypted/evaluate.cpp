@@ -24,16 +24,16 @@ std::vector<Ciphertext> linear(const EncryptedProgram& program, i64 index, Opera
 std::vector<Ciphertext> add_vector(const SlotVector& v, Operands x, const Resources& r) {
   std::vector<double> period(size_t(v.period));
   v.expand(period);
-  const ckks::Plaintext plain =
-      ckks::encode_periodic(r.context, period, x[0]->scale(), x[0]->level());
+  const ckks::Plaintext plain = ckks::encode_periodic(r.context, period, x[0]->scale(),
+                                                      x[0]->level(), ckks::Basis::q, r.pool);
   std::vector<Ciphertext> sums;
-  for (const Ciphertext* one : x) sums.push_back(ckks::add_plain(r.context, *one, plain));
+  for (const Ciphertext* one : x) sums.push_back(ckks::add_plain(r.context, *one, plain, r.pool));
   return sums;
 }
 
 Ciphertext fold(const Ciphertext& x, i64 steps, const Resources& r) {
   Ciphertext turned = ckks::rotate(r.context, x, steps, r.keys, r.pool);
-  ckks::add_inplace(r.context, turned, x);
+  ckks::add_inplace(r.context, turned, x, r.pool);
   return turned;
 }
 
@@ -51,13 +51,13 @@ Ciphertext evaluate_one(const EncryptedProgram& program, const Instruction& i, c
   switch (i.op) {
     case Opcode::input:
     case Opcode::drop:
-      return ckks::drop_to_level(r.context, a, i.level);
+      return ckks::drop_to_level(r.context, a, i.level, r.pool);
     case Opcode::rescale:
       return ckks::rescale(r.context, a, r.pool);
     case Opcode::fold:
       return fold(a, i.steps, r);
     case Opcode::add:
-      return ckks::add(r.context, a, *b);
+      return ckks::add(r.context, a, *b, r.pool);
     case Opcode::square:
       return ckks::square_relinearise(r.context, a, r.keys, r.pool);
     case Opcode::multiply:

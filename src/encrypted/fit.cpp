@@ -93,6 +93,18 @@ class PassLevels {
   std::map<std::string, int> saved_;
 };
 
+/// Weights that training or export spoilt would show as overflow somewhere behind them.
+void require_finite(const Graph& graph) {
+  for (ValueId v : graph.values()) {
+    const Tensor* const constant = graph.constant(v);
+    if (constant == nullptr || !is_float(constant->dtype())) continue;
+    for (i64 e = 0; e < constant->size(); ++e)
+      require(std::isfinite(constant->as_double(e)), ErrorKind::bad_input, "compile: the weight \"",
+              graph.value(v).name, "\" of the model holds ", constant->as_double(e), " at element ",
+              e, ": expected finite numbers; export or train the model again");
+  }
+}
+
 i64 largest_footprint(StageGraph graph, i64 slots) {
   i64 largest = 1;
   for (const Layout& layout : lay_out(graph, slots)) largest = std::max(largest, layout.footprint);
@@ -113,6 +125,7 @@ void refuse_affine(const StageGraph& graph) {
 }  // namespace
 
 Graph bind_and_fuse(const Graph& model, bool fuse, std::vector<MergeRecord>* merges) {
+  require_finite(model);
   Graph graph = model.clone();
   for (ValueId input : graph.inputs()) {
     const Value& value = graph.value(input);
@@ -190,6 +203,13 @@ std::vector<Tensor> calibration_images(const Dims& input_dims,
   }
   require(!images.empty(), ErrorKind::bad_argument,
           "compile: expected at least one calibration image, found none");
+  const auto is_dark = [](const Tensor& image) {
+    const auto data = image.data<float>();
+    return std::all_of(data.begin(), data.end(), [](float v) { return v == 0; });
+  };
+  require(!std::all_of(images.begin(), images.end(), is_dark), ErrorKind::bad_input,
+          "compile: the calibration images hold nothing but zeros: expected images like those that "
+          "will be encrypted, whose ranges the plan is made for");
   return images;
 }
 

@@ -12,7 +12,8 @@ namespace sinter::encrypted {
 
 /// The model with its batch dimension set to 1, fused when asked to.
 /// merges  where given: one record for each pass that fused or saved levels
-/// throws  Error(unsupported) naming an input whose other dimensions are not numbers
+/// throws  Error(unsupported) naming an input whose other dimensions are not numbers;
+///         Error(bad_input) naming a weight that is not finite
 Graph bind_and_fuse(const Graph& model, bool fuse, std::vector<MergeRecord>* merges = nullptr);
 
 struct Fitted {
@@ -28,7 +29,7 @@ Fitted fit(const Graph& fused, i64 slots, bool pay_for_affine, const PackingOpti
 
 /// Calibration data, checked and cut into images.
 /// throws  Error(bad_argument) for other shapes or types; Error(bad_input) naming image and element
-///         for NaN or infinity
+///         for NaN or infinity, and when there is nothing but zeros
 std::vector<Tensor> calibration_images(const Dims& input_dims, std::span<const Tensor> calibration);
 
 struct StageMeasures {

@@ -77,13 +77,29 @@ Flow flow_of(const EncryptedProgram& program) {
   return flow;
 }
 
+namespace {
+
+/// Key switches at the levels that bootstrap_cost() takes them at.
+i64 bootstrap_key_bytes(const KeySwitching& ring, const ckks::BootstrapOutline& outline) {
+  i64 bytes = outline.rotations * ring.key_bytes(outline.options.raise_level) +
+              outline.sine_products * ring.key_bytes(outline.sine_level - outline.sine_depth / 3);
+  for (const ckks::BootstrapOutline::Map& m : outline.maps)
+    bytes += (m.hoisted + m.giants) * ring.key_bytes(m.level);
+  return bytes;
+}
+
+}  // namespace
+
 i64 key_bytes_read(const EncryptedProgram& program, i64 instruction) {
   const Instruction& i = program.instructions[size_t(instruction)];
+  const KeySwitching ring = {program.params.log_n(), std::ssize(program.params.p())};
+  if (i.op == Opcode::bootstrap)
+    return bootstrap_key_bytes(
+        ring, ckks::outline_bootstrap(program.params, program.bootstraps[size_t(i.table)]));
   i64 keys = 0;
   if (i.op == Opcode::linear)
     keys = std::ssize(program.maps[size_t(i.table)].plan(program.slots()).rotations);
   if (i.op == Opcode::fold || i.op == Opcode::square || i.op == Opcode::multiply) keys = 1;
-  const KeySwitching ring = {program.params.log_n(), std::ssize(program.params.p())};
   return keys * ring.key_bytes(i.level);
 }
 

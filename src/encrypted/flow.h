@@ -38,7 +38,8 @@ struct Flow {
 Flow flow_of(const EncryptedProgram& program);
 
 /// Bytes of switching keys that an instruction reads: of each key the digits and primes that its
-/// level needs, both halves. A bootstrap's keys are not counted.
+/// level needs, both halves. Of a bootstrap those of each of its key switches, the products of its
+/// sine at one level in between.
 i64 key_bytes_read(const EncryptedProgram& program, i64 instruction);
 
 }  // namespace sinter::encrypted

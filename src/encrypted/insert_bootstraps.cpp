@@ -73,8 +73,8 @@ Exponents of_elements(const StageGraph& graph, const std::vector<int>& e) {
 
 }  // namespace
 
-Inserted insert_bootstraps(StageGraph& graph, const Placement& placement,
-                           std::span<const double> ranges, double margin) {
+std::vector<int> held_exponents(const StageGraph& graph, const Placement& placement,
+                                std::span<const double> ranges, double margin) {
   const std::vector<bool> scalable = can_be_scaled(graph);
   ExponentsWanted exponents(graph, scalable);
   for (size_t k = 0; k < graph.stages.size(); ++k) {
@@ -82,7 +82,12 @@ Inserted insert_bootstraps(StageGraph& graph, const Placement& placement,
     const double reach = std::max(ranges[k] * margin, std::ldexp(1.0, kSmallestExponent));
     exponents.want(i32(k), int(std::ceil(std::log2(reach))));
   }
-  const std::vector<int> e = exponents.solve();
+  return exponents.solve();
+}
+
+Inserted insert_bootstraps(StageGraph& graph, const Placement& placement,
+                           std::span<const double> ranges, double margin) {
+  const std::vector<int> e = held_exponents(graph, placement, ranges, margin);
   hold(graph, of_elements(graph, e));
   Inserted inserted;
   for (size_t k = 0; k < ranges.size(); ++k) {

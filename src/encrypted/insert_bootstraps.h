@@ -19,6 +19,11 @@ struct Inserted {
   std::vector<double> ranges;  ///< of every stage, as its value is held now
 };
 
+/// What the value of every stage is divided by, as an exponent of two, so that bootstrapped ones
+/// stay within [-1, 1]. Arguments as those of insert_bootstraps.
+std::vector<int> held_exponents(const StageGraph& graph, const Placement& placement,
+                                std::span<const double> ranges, double margin);
+
 /// Inserts the bootstraps of a feasible placement and scales their surroundings.
 ///
 /// ranges  largest |value| of every stage

@@ -12,22 +12,25 @@ namespace sinter::encrypted {
 namespace {
 
 constexpr int kFewestLevels = 6, kMostLevels = 16;
+/// Seconds that a bootstrap costs more when their number is what counts.
+constexpr double kPenalty = 1e6;
 
 /// Of a chain whose parameters can be checked. Borrows `counts`.
 PlacementCosts placement_costs(const StageOps& counts, const BootstrapChain& chain,
-                               const UnitCosts& units) {
+                               const UnitCosts& units, double penalty) {
   ckks::CkksOptions options = chain.params;
   options.security = ckks::Security::none_for_tests;  // judged in chain.reason
   const ckks::CkksParams params = ckks::CkksParams::check(options);
   const KeySwitching ring{params.log_n(), std::ssize(params.p())};
   auto known = std::make_shared<std::map<i64, double>>();  // by period
-  const auto bootstrap = [&counts, params, ring, units, base = chain.options, known](i32 k, int) {
+  const auto bootstrap = [&counts, params, ring, units, base = chain.options, known, penalty](i32 k,
+                                                                                              int) {
     const auto [it, fresh] = known->try_emplace(counts.period(k), 0.0);
     if (fresh) {
       const ckks::BootstrapOptions o = bootstrap_options(params, base, it->first, 1);
       it->second = bootstrap_cost(ring, ckks::outline_bootstrap(params, o), units).seconds;
     }
-    return it->second;
+    return it->second + penalty;
   };
   return {
       [&counts, ring, units](i32 k, int level) { return counts.seconds(k, level, ring, units); },
@@ -46,11 +49,12 @@ bool is_better(const BootstrapCandidate& a, const BootstrapCandidate& b) {
 
 BootstrapCandidate best_of(const Packed& packed, const StageOps& counts,
                            const SchemeOptions& scheme, const std::string& preset,
-                           const UnitCosts& units) {
+                           const UnitCosts& units, PlacementGoal goal) {
   const bool is_explicit = !scheme.log_q.empty();
   std::optional<BootstrapCandidate> best;
   for (int levels = kFewestLevels; levels <= kMostLevels; ++levels) {
-    BootstrapCandidate next = bootstrap_candidate(packed, counts, scheme, levels, preset, units);
+    BootstrapCandidate next =
+        bootstrap_candidate(packed, counts, scheme, levels, preset, units, goal);
     if (!best || is_better(next, *best)) best = std::move(next);
     if (is_explicit) break;
   }
@@ -61,26 +65,42 @@ BootstrapCandidate best_of(const Packed& packed, const StageOps& counts,
 
 BootstrapCandidate bootstrap_candidate(const Packed& packed, const StageOps& counts,
                                        const SchemeOptions& scheme, int levels_left,
-                                       const std::string& preset, const UnitCosts& units) {
+                                       const std::string& preset, const UnitCosts& units,
+                                       PlacementGoal goal) {
   BootstrapCandidate c{preset, bootstrap_chain(levels_left, scheme, preset), {}, {}};
   PlacementOptions options;
   options.max_level = c.chain.levels_left;
   options.allowed = can_be_scaled(packed.stages);
   c.reason = c.chain.reason;
   if (c.chain.log2_qp == 0 || scheme.log_p.empty()) return c;  // nothing to cost
-  c.placement = place_bootstraps(packed.stages, placement_costs(counts, c.chain, units), options);
+  const double penalty = goal == PlacementGoal::fewest_bootstraps ? kPenalty : 0;
+  c.placement =
+      place_bootstraps(packed.stages, placement_costs(counts, c.chain, units, penalty), options);
+  c.placement.cost -= penalty * double(c.placement.bootstraps());
   if (c.reason.empty()) c.reason = c.placement.reason;
   return c;
 }
 
 BootstrapCandidate choose_bootstraps(const Packed& packed, const StageOps& counts,
                                      const SchemeOptions& scheme, BootstrapChoice choice,
-                                     const UnitCosts& units) {
-  if (choice == BootstrapChoice::fast) return best_of(packed, counts, scheme, "fast", units);
-  BootstrapCandidate precise = best_of(packed, counts, scheme, "precise", units);
+                                     const UnitCosts& units, PlacementGoal goal) {
+  if (choice == BootstrapChoice::fast) return best_of(packed, counts, scheme, "fast", units, goal);
+  BootstrapCandidate precise = best_of(packed, counts, scheme, "precise", units, goal);
   if (choice == BootstrapChoice::precise || precise.is_usable()) return precise;
-  BootstrapCandidate fast = best_of(packed, counts, scheme, "fast", units);
+  BootstrapCandidate fast = best_of(packed, counts, scheme, "fast", units, goal);
   return fast.is_usable() ? fast : precise;
+}
+
+int levels_for_one_bootstrap(const StageGraph& graph) {
+  const PlacementCosts costs{[](i32, int) { return 0.0; }, [](i32, int) { return 1.0; }};
+  PlacementOptions options;
+  options.allowed = can_be_scaled(graph);
+  const int depth = plan_levels(graph).depth;
+  for (options.max_level = (depth + 1) / 2; options.max_level < depth; ++options.max_level)
+    if (const Placement p = place_bootstraps(graph, costs, options);
+        p.is_feasible && p.bootstraps() <= 1)
+      return options.max_level;
+  return -1;
 }
 
 BootstrappedGraph insert_candidate(const Packed& packed, const BootstrapCandidate& candidate,

@@ -29,18 +29,29 @@ struct BootstrapCandidate {
   bool is_usable() const { return reason.empty(); }
 };
 
+/// What a placement minimises.
+enum class PlacementGoal {
+  least_seconds,
+  fewest_bootstraps  ///< and of those the least seconds: fewer bootstraps keep more bits
+};
+
 /// Placement on the chain of `preset` that leaves `levels_left`.
 /// throws  as bootstrap_chain
 BootstrapCandidate bootstrap_candidate(const Packed& packed, const StageOps& counts,
                                        const SchemeOptions& scheme, int levels_left,
-                                       const std::string& preset, const UnitCosts& units);
+                                       const std::string& preset, const UnitCosts& units,
+                                       PlacementGoal goal = PlacementGoal::least_seconds);
 
 /// The cheapest usable candidate: kFewestLevels to kMostLevels left (or those of an explicit
 /// log_q) and the presets that `choice` allows; automatic takes the precise one where it can be
 /// used. Without a usable one, the one with the fewest bits or levels missing.
 BootstrapCandidate choose_bootstraps(const Packed& packed, const StageOps& counts,
                                      const SchemeOptions& scheme, BootstrapChoice choice,
-                                     const UnitCosts& units);
+                                     const UnitCosts& units,
+                                     PlacementGoal goal = PlacementGoal::least_seconds);
+
+/// Levels that a chain must leave for the network to need one bootstrap; -1 when no chain will do.
+int levels_for_one_bootstrap(const StageGraph& graph);
 
 /// The graph with the bootstraps of a usable candidate, and everything that assemble() takes.
 struct BootstrappedGraph {

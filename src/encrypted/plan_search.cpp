@@ -15,9 +15,6 @@ namespace {
 constexpr int kSpecialBits = 48, kMostSpecial = 14;
 constexpr int kSmallestScale = 34, kLargestScale = 46;
 constexpr int kFastScale = 44;  // longer primes are reduced more often (docs/ckks.md section 5)
-constexpr double kCheckedPerByte = 38e-3 / 152e6;  // a mapped key's first use: docs/ckks.md
-constexpr i64 kOther = i64(64) << 20;              // the process itself
-constexpr i64 kTableBytes = 32;                    // per residue of a context
 
 std::string number(double v, const char* format = "%.0f") {
   char text[32];
@@ -171,11 +168,14 @@ std::string PlanSearch::judge(const Net& net, Candidate& c, const Levels& levels
            " or a bootstrap would help";
   }
   if (std::string reason = judge_headroom(net, c, levels); !reason.empty()) return reason;
-  if (c.bits < options_.least_bits)
-    return number(c.bits, "%.1f") + " bits of precision, " +
-           number(options_.least_bits - c.bits, "%.1f") +
-           " fewer than asked for (--bits); a larger log_scale would help";
-  return {};
+  return judge_bits(c);
+}
+
+std::string PlanSearch::judge_bits(const Candidate& c) const {
+  if (c.bits >= options_.least_bits) return {};
+  return number(c.bits, "%.1f") + " bits of precision, " +
+         number(std::ceil(10 * (options_.least_bits - c.bits)) / 10, "%.1f") +
+         " fewer than asked for (--bits); " + more_bits_by(c) + " would help";
 }
 
 std::string PlanSearch::judge_headroom(const Net& net, const Candidate& c,
@@ -184,11 +184,12 @@ std::string PlanSearch::judge_headroom(const Net& net, const Candidate& c,
     const Stage& s = net.packed.stages.stages[k];
     const double room = c.log_q0 + double(levels.level[k] * c.log_scale) - 1 - double(c.log_scale);
     const double reach = std::max(net.packed.ranges[k] * options_.margin, 2 * largest(s.bias));
-    const double over = std::log2(std::max(1e-300, reach)) - room;
+    const int held = levels.held.empty() ? 0 : levels.held[k];
+    const double over = std::log2(std::max(1e-300, reach)) - held - room;
     if (over > 0)
-      return s.op + " \"" + s.label() + "\" reaches " + number(net.packed.ranges[k], "%.3g") +
-             " at level " + std::to_string(levels.level[k]) + ": the modulus is " +
-             number(over, "%.1f") +
+      return s.op + " \"" + s.label() + "\" reaches " +
+             number(std::ldexp(net.packed.ranges[k], -held), "%.3g") + " at level " +
+             std::to_string(levels.level[k]) + ": the modulus is " + number(over, "%.1f") +
              " bits short; a smaller log_scale or a larger log_q0 would help";
   }
   return {};
@@ -201,7 +202,7 @@ void PlanSearch::cost(const Net& net, Candidate& c, const Levels& levels) const 
   const StageGraph& graph = net.packed.stages;
   const auto readers = readers_of(graph);
   const auto bytes_at = [&](int level) { return 2 * (level + 1) * ring.limb_bytes(); };
-  i64 live = 0, peak = 0;
+  i64 live = 0, most_live = 0, peak = 0;
   std::vector<size_t> left(graph.stages.size());
   for (size_t k = 0; k < graph.stages.size(); ++k) {
     const Stage& s = graph.stages[k];
@@ -218,13 +219,14 @@ void PlanSearch::cost(const Net& net, Candidate& c, const Levels& levels) const 
     }
     const i64 terms = std::max<i64>(1, std::ssize(s.terms));
     live += bytes_at(levels.kept(k));
+    most_live = std::max(most_live, live);
     peak = std::max(peak,
                     live + terms * bytes_at(reads_at) + net.ops.work_bytes(stage, reads_at, ring));
     for (i32 v : operands(s))
       if (--left[size_t(v)] == 0) live -= bytes_at(levels.kept(size_t(v)));
   }
-  i64 circuit = 0;  // memory of bootstraps, whose factors stay
-  if (levels.bootstraps != nullptr) cost_bootstraps(net, c, levels, keys, circuit);
+  PeakParts parts{0, 0, peak + c.ciphertext_bytes, 0};
+  if (levels.bootstraps != nullptr) cost_bootstraps(net, c, levels, keys, most_live, parts);
   c.keys = keys.key_count();
   const auto add_key = [&](int level) {
     if (level >= 0) c.key_bytes += ring.key_bytes(level);
@@ -234,12 +236,13 @@ void PlanSearch::cost(const Net& net, Candidate& c, const Levels& levels) const 
   add_key(keys.conjugation_level);
   add_key(keys.encapsulation_level);
   c.key_file_bytes = c.key_bytes / 2;
-  c.first_seconds = double(c.key_bytes) * kCheckedPerByte;
+  c.first_seconds = double(c.key_bytes) * kSecondsPerMappedByte;
   const i64 chain = levels.bootstraps == nullptr
                         ? c.levels + 1
                         : std::ssize(levels.bootstraps->chain.params.log_q);
-  c.memory = c.key_bytes + net.ops.program_bytes() + peak + circuit +
-             (chain + c.special) * ring.n() * kTableBytes + kOther;
+  parts.keys = c.key_bytes;
+  parts.resident = resident_bytes(ring, chain + c.special, net.ops.program_bytes());
+  c.memory = peak_bytes(parts);
 }
 
 }  // namespace sinter::encrypted::detail

@@ -9,135 +9,14 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "encrypted/check.h"
+#include "encrypted/detail/program_records.h"
 
 namespace sinter::encrypted {
 namespace {
 
 constexpr char kMagic[] = "SNTRPROG";
 constexpr u32 kVersion = 2;
-constexpr i64 kHeaderBytes = 64, kInstructionBytes = 64, kRunBytes = 16, kPatternBytes = 24,
-              kBootstrapBytes = 48;
-
-void write_patterns(ByteWriter& out, const Patterns& patterns) {
-  out.i64_(std::ssize(patterns));
-  for (const Pattern& p : patterns)
-    for (u32 field : {p.length, p.count0, p.stride0, p.count1, p.stride1, u32(0)}) out.u32_(field);
-}
-
-std::shared_ptr<const Patterns> read_patterns(ByteReader& in) {
-  Patterns patterns(size_t(in.count(kPatternBytes)));
-  for (Pattern& p : patterns) {
-    for (u32* field : {&p.length, &p.count0, &p.stride0, &p.count1, &p.stride1}) *field = in.u32_();
-    require(in.u32_() == 0, ErrorKind::bad_input, in.what(), ": reserved bytes are not zero");
-  }
-  return std::make_shared<const Patterns>(std::move(patterns));
-}
-
-void write_runs(ByteWriter& out, const SlotVector& v) {
-  out.i64_(std::ssize(v.runs));
-  for (const Run& run : v.runs) {
-    out.u32_(run.start);
-    out.u32_(run.pattern);
-    out.f64_(run.value);
-  }
-}
-
-SlotVector read_runs(ByteReader& in, i64 period, const std::shared_ptr<const Patterns>& patterns) {
-  SlotVector v{period, std::vector<Run>(size_t(in.count(kRunBytes))), patterns};
-  for (Run& run : v.runs) {
-    run.start = in.u32_();
-    run.pattern = in.u32_();
-    run.value = in.f64_();
-  }
-  return v;
-}
-
-void write_vector(ByteWriter& out, const SlotVector& v) {
-  out.i64_(v.period);
-  write_patterns(out, *v.patterns);
-  write_runs(out, v);
-}
-
-SlotVector read_vector(ByteReader& in) {
-  const i64 period = in.i64_();
-  const auto patterns = read_patterns(in);
-  return read_runs(in, period, patterns);
-}
-
-void write_map(ByteWriter& out, const LinearMap& map) {
-  out.i64_(map.in_period);
-  out.i64_(map.out_period);
-  out.i64_(map.baby_count);
-  out.i64_(i64(map.form));
-  out.i64_(std::ssize(map.indices));
-  for (i64 index : map.indices) out.i64_(index);
-  write_patterns(out, map.rows.empty() ? Patterns() : *map.rows[0].patterns);
-  for (const SlotVector& row : map.rows) write_runs(out, row);
-}
-
-LinearMap read_map(ByteReader& in) {
-  LinearMap map;
-  map.in_period = in.i64_();
-  map.out_period = in.i64_();
-  map.baby_count = in.i64_();
-  const i64 form = in.i64_();
-  require(form == i64(ckks::GiantForm::separate) || form == i64(ckks::GiantForm::horner),
-          ErrorKind::bad_input, in.what(), ": unknown form of a linear map ", form);
-  map.form = ckks::GiantForm(form);
-  const i64 count = in.count(8 + 8);
-  map.indices.reserve(size_t(count));
-  for (i64 k = 0; k < count; ++k) map.indices.push_back(in.i64_());
-  const auto patterns = read_patterns(in);
-  map.rows.reserve(size_t(count));
-  for (i64 k = 0; k < count; ++k) map.rows.push_back(read_runs(in, map.period(), patterns));
-  return map;
-}
-
-void write_instruction(ByteWriter& out, const Instruction& i) {
-  out.u32_(u32(i.op));
-  for (i32 v : {i.layer, i.a, i.b, i.table, i32(i.level)}) out.u32_(u32(v));
-  out.i64_(i.steps);
-  out.f64_(i.plain_scale);
-  out.f64_(i.scale);
-  out.i64_(i.period);
-  out.i64_(0);
-}
-
-Instruction read_instruction(ByteReader& in) {
-  Instruction i;
-  const u32 op = in.u32_();
-  require(op < u32(kOpcodeCount), ErrorKind::bad_input, in.what(), ": unknown operation ", op);
-  i.op = Opcode(op);
-  i.layer = i32(in.u32_());
-  i.a = i32(in.u32_());
-  i.b = i32(in.u32_());
-  i.table = i32(in.u32_());
-  i.level = i32(in.u32_());
-  i.steps = in.i64_();
-  i.plain_scale = in.f64_();
-  i.scale = in.f64_();
-  i.period = in.i64_();
-  require(in.i64_() == 0, ErrorKind::bad_input, in.what(), ": reserved bytes are not zero");
-  return i;
-}
-
-void write_bootstrap(ByteWriter& out, const ckks::BootstrapOptions& o) {
-  out.i64_(o.slots);
-  out.f64_(o.output_scale);
-  for (int v : {o.target_level, o.log_message_ratio, o.arcsine_degree, o.double_angles, o.range,
-                o.to_slots_levels, o.to_coefficients_levels, o.raise_level})
-    out.u32_(u32(v));
-}
-
-ckks::BootstrapOptions read_bootstrap(ByteReader& in) {
-  ckks::BootstrapOptions o;
-  o.slots = in.i64_();
-  o.output_scale = in.f64_();
-  for (int* v : {&o.target_level, &o.log_message_ratio, &o.arcsine_degree, &o.double_angles,
-                 &o.range, &o.to_slots_levels, &o.to_coefficients_levels, &o.raise_level})
-    *v = int(in.u32_());
-  return o;
-}
+constexpr i64 kHeaderBytes = 64, kLayerBytes = 32;
 
 void write_dims(ByteWriter& out, const Dims& dims) {
   out.i64_(std::ssize(dims));
@@ -174,8 +53,8 @@ std::string read_text(ByteReader& in) {
   return text;
 }
 
-std::vector<std::byte> payload_of(const EncryptedProgram& p) {
-  ByteWriter out;
+/// Parameters, keys, inputs and output: everything in front of the layers.
+void write_interface(ByteWriter& out, const EncryptedProgram& p) {
   p.params.serialise(out);
   out.align(8);
   p.keys.serialise(out);
@@ -190,21 +69,28 @@ std::vector<std::byte> payload_of(const EncryptedProgram& p) {
   out.i64_(p.input_count());
   for (const std::vector<i32>& elements : p.input_elements) write_numbers(out, elements);
   write_numbers(out, p.output_slots);
+}
+
+void write_layer(ByteWriter& out, const Layer& layer) {
+  write_text(out, layer.name);
+  write_text(out, layer.op);
+  out.f64_(layer.range);
+  out.f64_(layer.error);
+}
+
+std::vector<std::byte> payload_of(const EncryptedProgram& p) {
+  ByteWriter out;
+  write_interface(out, p);
   out.i64_(std::ssize(p.layers));
-  for (const Layer& layer : p.layers) {
-    write_text(out, layer.name);
-    write_text(out, layer.op);
-    out.f64_(layer.range);
-    out.f64_(layer.error);
-  }
+  for (const Layer& layer : p.layers) write_layer(out, layer);
   out.i64_(std::ssize(p.instructions));
-  for (const Instruction& i : p.instructions) write_instruction(out, i);
+  for (const Instruction& i : p.instructions) detail::write_instruction(out, i);
   out.i64_(std::ssize(p.maps));
-  for (const LinearMap& map : p.maps) write_map(out, map);
+  for (const LinearMap& map : p.maps) detail::write_map(out, map);
   out.i64_(std::ssize(p.vectors));
-  for (const SlotVector& v : p.vectors) write_vector(out, v);
+  for (const SlotVector& v : p.vectors) detail::write_vector(out, v);
   out.i64_(std::ssize(p.bootstraps));
-  for (const ckks::BootstrapOptions& o : p.bootstraps) write_bootstrap(out, o);
+  for (const ckks::BootstrapOptions& o : p.bootstraps) detail::write_bootstrap(out, o);
   out.i64_(i64(p.metadata.size()));
   for (const auto& [key, value] : p.metadata) {
     write_text(out, key);
@@ -213,7 +99,7 @@ std::vector<std::byte> payload_of(const EncryptedProgram& p) {
   return out.take();
 }
 
-EncryptedProgram read_payload(ByteReader& in) {
+EncryptedProgram read_interface(ByteReader& in) {
   EncryptedProgram p(ckks::CkksParams::parse(in));
   in.align(8);
   p.keys = ckks::KeyManifest::parse(in, p.params);
@@ -227,21 +113,30 @@ EncryptedProgram read_payload(ByteReader& in) {
   p.batch = in.i64_();
   for (i64 k = in.count(8); k > 0; --k) p.input_elements.push_back(read_numbers(in));
   p.output_slots = read_numbers(in);
-  for (i64 k = in.count(32); k > 0; --k) {
-    Layer layer;
-    layer.name = read_text(in);
-    layer.op = read_text(in);
-    layer.range = in.f64_();
-    layer.error = in.f64_();
-    require(layer.error >= 0, ErrorKind::bad_input, in.what(), ": expected an error of layer \"",
-            layer.name, "\" of at least 0, found ", layer.error);
-    p.layers.push_back(std::move(layer));
-  }
-  for (i64 k = in.count(kInstructionBytes); k > 0; --k)
-    p.instructions.push_back(read_instruction(in));
-  for (i64 k = in.count(48); k > 0; --k) p.maps.push_back(read_map(in));
-  for (i64 k = in.count(24); k > 0; --k) p.vectors.push_back(read_vector(in));
-  for (i64 k = in.count(kBootstrapBytes); k > 0; --k) p.bootstraps.push_back(read_bootstrap(in));
+  return p;
+}
+
+Layer read_layer(ByteReader& in) {
+  Layer layer;
+  layer.name = read_text(in);
+  layer.op = read_text(in);
+  layer.range = in.f64_();
+  layer.error = in.f64_();
+  require(layer.error >= 0, ErrorKind::bad_input, in.what(), ": expected an error of layer \"",
+          layer.name, "\" of at least 0, found ", layer.error);
+  return layer;
+}
+
+EncryptedProgram read_payload(ByteReader& in) {
+  EncryptedProgram p = read_interface(in);
+  for (i64 k = in.count(kLayerBytes); k > 0; --k) p.layers.push_back(read_layer(in));
+  for (i64 k = in.count(detail::kInstructionBytes); k > 0; --k)
+    p.instructions.push_back(detail::read_instruction(in));
+  for (i64 k = in.count(detail::kMapBytes); k > 0; --k) p.maps.push_back(detail::read_map(in));
+  for (i64 k = in.count(detail::kVectorBytes); k > 0; --k)
+    p.vectors.push_back(detail::read_vector(in));
+  for (i64 k = in.count(detail::kBootstrapBytes); k > 0; --k)
+    p.bootstraps.push_back(detail::read_bootstrap(in));
   for (i64 k = in.count(16); k > 0; --k) {
     std::string key = read_text(in);
     require(p.metadata.empty() || p.metadata.rbegin()->first < key, ErrorKind::bad_input, in.what(),
@@ -250,6 +145,31 @@ EncryptedProgram read_payload(ByteReader& in) {
   }
   in.expect_end();
   return p;
+}
+
+/// The payload behind a header that fits it.
+std::span<const std::byte> checked_payload(std::span<const std::byte> data, u64& params_hash,
+                                           const std::string& name) {
+  require(std::ssize(data) >= kHeaderBytes && std::memcmp(data.data(), kMagic, 8) == 0,
+          ErrorKind::bad_input, name, ": expected a compiled program, found no such header (",
+          data.size(), " bytes)");
+  ByteReader header(data.first(size_t(kHeaderBytes)), name);
+  header.bytes(8);
+  const u32 version = header.u32_();
+  require(version == kVersion, ErrorKind::bad_input, name, ": expected program version ", kVersion,
+          ", found ", version,
+          version < kVersion ? "; compile the model again" : "; a newer sinter wrote it");
+  require(header.u32_() == 0, ErrorKind::bad_input, name, ": unknown flags");
+  const i64 length = header.i64_();
+  params_hash = header.u64_();
+  const std::span<const std::byte> payload = data.subspan(size_t(kHeaderBytes));
+  require(length == std::ssize(payload), ErrorKind::bad_input, name, ": expected ", length,
+          " bytes after the header, found ", payload.size());
+  const Digest digest = sha256(payload);
+  require(std::equal(digest.begin(), digest.end(),
+                     reinterpret_cast<const u8*>(header.bytes(32).data())),
+          ErrorKind::bad_input, name, ": the checksum does not fit; the file is damaged");
+  return payload;
 }
 
 }  // namespace
@@ -271,25 +191,8 @@ std::vector<std::byte> save_program(const EncryptedProgram& program) {
 
 std::shared_ptr<const EncryptedProgram> load_program(std::span<const std::byte> data,
                                                      const std::string& name) {
-  require(std::ssize(data) >= kHeaderBytes && std::memcmp(data.data(), kMagic, 8) == 0,
-          ErrorKind::bad_input, name, ": expected a compiled program, found no such header (",
-          data.size(), " bytes)");
-  ByteReader header(data.first(size_t(kHeaderBytes)), name);
-  header.bytes(8);
-  const u32 version = header.u32_();
-  require(version == kVersion, ErrorKind::bad_input, name, ": expected program version ", kVersion,
-          ", found ", version,
-          version < kVersion ? "; compile the model again" : "; a newer sinter wrote it");
-  require(header.u32_() == 0, ErrorKind::bad_input, name, ": unknown flags");
-  const i64 length = header.i64_();
-  const u64 params_hash = header.u64_();
-  const std::span<const std::byte> payload = data.subspan(size_t(kHeaderBytes));
-  require(length == std::ssize(payload), ErrorKind::bad_input, name, ": expected ", length,
-          " bytes after the header, found ", payload.size());
-  const Digest digest = sha256(payload);
-  require(std::equal(digest.begin(), digest.end(),
-                     reinterpret_cast<const u8*>(header.bytes(32).data())),
-          ErrorKind::bad_input, name, ": the checksum does not fit; the file is damaged");
+  u64 params_hash = 0;
+  const std::span<const std::byte> payload = checked_payload(data, params_hash, name);
   ByteReader in(payload, name);
   EncryptedProgram program = read_payload(in);
   require(program.params.hash() == params_hash, ErrorKind::bad_input, name,

@@ -110,29 +110,34 @@ void verify(const StageGraph& graph) {
   }
 }
 
+std::vector<double> evaluate_stage(const StageGraph& graph, i32 k, std::span<const double> input,
+                                   const std::function<const std::vector<double>&(i32)>& value_of) {
+  const auto at = [](const std::vector<double>& v, size_t i) { return v.empty() ? 0.0 : v[i]; };
+  const Stage& stage = graph.stages[size_t(k)];
+  if (stage.kind == StageKind::bootstrap) return value_of(stage.x);
+  std::vector<double> v(size_t(stage.size()), 0.0);
+  if (stage.kind == StageKind::input) {
+    for (size_t i = 0; i < v.size(); ++i)
+      if (stage.source[i] >= 0) v[i] = input[size_t(stage.source[i])];
+  } else if (stage.kind == StageKind::linear) {
+    for (const Term& term : stage.terms) apply(*term.matrix, value_of(term.value), v);
+    for (size_t i = 0; i < v.size(); ++i) v[i] += at(stage.bias, i);
+  } else {
+    const std::vector<double>&x = value_of(stage.x), &y = value_of(stage.y);
+    for (size_t i = 0; i < v.size(); ++i)
+      v[i] = (x[i] + at(stage.shift_x, i)) * (y[i] + at(stage.shift_y, i)) + at(stage.post, i);
+  }
+  return v;
+}
+
 std::vector<std::vector<double>> evaluate_stages(const StageGraph& graph,
                                                  std::span<const double> input,
                                                  const StageObserver& observe) {
-  const auto at = [](const std::vector<double>& v, size_t i) { return v.empty() ? 0.0 : v[i]; };
   std::vector<std::vector<double>> values(graph.stages.size());
-  for (size_t k = 0; k < graph.stages.size(); ++k) {
-    const Stage& stage = graph.stages[k];
-    std::vector<double>& v = values[k];
-    v.assign(size_t(stage.size()), 0.0);
-    if (stage.kind == StageKind::input) {
-      for (size_t i = 0; i < v.size(); ++i)
-        if (stage.source[i] >= 0) v[i] = input[size_t(stage.source[i])];
-    } else if (stage.kind == StageKind::linear) {
-      for (const Term& term : stage.terms) apply(*term.matrix, values[size_t(term.value)], v);
-      for (size_t i = 0; i < v.size(); ++i) v[i] += at(stage.bias, i);
-    } else if (stage.kind == StageKind::bootstrap) {
-      v = values[size_t(stage.x)];
-    } else {
-      const std::vector<double>&x = values[size_t(stage.x)], &y = values[size_t(stage.y)];
-      for (size_t i = 0; i < v.size(); ++i)
-        v[i] = (x[i] + at(stage.shift_x, i)) * (y[i] + at(stage.shift_y, i)) + at(stage.post, i);
-    }
-    if (observe) observe(i32(k), v);
+  const auto value_of = [&](i32 k) -> const std::vector<double>& { return values[size_t(k)]; };
+  for (i32 k = 0; k < i32(std::ssize(values)); ++k) {
+    values[size_t(k)] = evaluate_stage(graph, k, input, value_of);
+    if (observe) observe(k, values[size_t(k)]);
   }
   return values;
 }

@@ -104,5 +104,9 @@ using StageObserver = std::function<void(i32 stage, std::span<double> value)>;
 std::vector<std::vector<double>> evaluate_stages(const StageGraph& graph,
                                                  std::span<const double> input,
                                                  const StageObserver& observe = {});
+/// The value of stage `stage` from those that it reads; input: of the network.
+std::vector<double> evaluate_stage(const StageGraph& graph, i32 stage,
+                                   std::span<const double> input,
+                                   const std::function<const std::vector<double>&(i32)>& value_of);
 
 }  // namespace sinter::encrypted

@@ -18,18 +18,18 @@ double norm(const std::vector<double>& v) {
   return std::sqrt(sum);
 }
 
-/// The largest deviation of an element of the result under `disturb`, over `runs` runs.
-double deviation(const StageGraph& graph, std::span<const double> input,
-                 const std::vector<double>& exact, int runs, const StageObserver& disturb) {
+/// Of the elements of the result under `disturb`, over `runs` runs.
+ResultError deviation(const StageGraph& graph, std::span<const double> input,
+                      const std::vector<double>& exact, int runs, const StageObserver& disturb) {
   std::vector<double> squares(exact.size(), 0.0);
   for (int run = 0; run < runs; ++run) {
     const auto values = evaluate_stages(graph, input, disturb);
     const std::vector<double>& noisy = values[size_t(graph.output)];
     for (size_t e = 0; e < squares.size(); ++e) squares[e] += std::pow(noisy[e] - exact[e], 2);
   }
-  double most = 0;
-  for (double sum : squares) most = std::max(most, std::sqrt(sum / runs));
-  return most;
+  double most = 0, all = 0;
+  for (double sum : squares) most = std::max(most, sum / runs), all += sum / runs;
+  return {std::sqrt(most), std::sqrt(all / double(squares.size()))};
 }
 
 /// Deviation of what stage k adds to its value; values: of the stages before it, exact.
@@ -57,31 +57,39 @@ double own_error(const StageGraph& graph, const StageOps& ops, i32 k,
 
 }  // namespace
 
-double leveled_error(const StageGraph& graph, const StageOps& ops, std::span<const double> input,
-                     const ckks::CkksParams& params, int runs) {
-  const auto exact = evaluate_stages(graph, input);
-  std::vector<double> own(exact.size());
-  for (size_t k = 0; k < own.size(); ++k) own[k] = own_error(graph, ops, i32(k), exact, params);
+ResultError leveled_error(const StageGraph& graph, const StageOps& ops,
+                          std::span<const double> input,
+                          const std::vector<std::vector<double>>& values,
+                          const ckks::CkksParams& params, int runs) {
+  std::vector<double> own(values.size());
+  for (size_t k = 0; k < own.size(); ++k) own[k] = own_error(graph, ops, i32(k), values, params);
   Rng rng(1);
-  return deviation(graph, input, exact[size_t(graph.output)], runs,
+  return deviation(graph, input, values[size_t(graph.output)], runs,
                    [&](i32 k, std::span<double> value) {
                      for (double& v : value) v += own[size_t(k)] * rng.normal();
                    });
 }
 
-double error_gain(const StageGraph& graph, i32 stage, std::span<const double> input,
-                  std::span<const double> exact) {
+double error_gain(const StageGraph& graph, i32 stage,
+                  const std::vector<std::vector<double>>& values) {
+  std::vector<std::vector<double>> noisy(values.size());  // empty: as it was
   double error = 0;
   Rng rng(1);
-  const auto values = evaluate_stages(graph, input, [&](i32 k, std::span<double> value) {
-    if (k != stage) return;
-    for (double v : value) error = std::max(error, kSmall * std::abs(v));
-    for (double& v : value) v += error * rng.normal();
-  });
-  const std::vector<double>& noisy = values[size_t(graph.output)];
+  std::vector<double>& disturbed = noisy[size_t(stage)] = values[size_t(stage)];
+  for (double v : disturbed) error = std::max(error, kSmall * std::abs(v));
+  for (double& v : disturbed) v += error * rng.normal();
+  const auto value_of = [&](i32 k) -> const std::vector<double>& {
+    return noisy[size_t(k)].empty() ? values[size_t(k)] : noisy[size_t(k)];
+  };
+  for (i32 k = stage + 1; k < i32(std::ssize(values)); ++k) {
+    const std::vector<i32> read = operands(graph.stages[size_t(k)]);
+    if (std::any_of(read.begin(), read.end(), [&](i32 v) { return !noisy[size_t(v)].empty(); }))
+      noisy[size_t(k)] = evaluate_stage(graph, k, {}, value_of);
+  }
+  const std::vector<double>&exact = values[size_t(graph.output)], &found = value_of(graph.output);
   double square = 0;
-  for (size_t e = 0; e < noisy.size(); ++e) square += std::pow(noisy[e] - exact[e], 2);
-  return error == 0 ? 0 : std::sqrt(square / double(noisy.size())) / error;
+  for (size_t e = 0; e < found.size(); ++e) square += std::pow(found[e] - exact[e], 2);
+  return error == 0 ? 0 : std::sqrt(square / double(found.size())) / error;
 }
 
 }  // namespace sinter::encrypted

@@ -9,20 +9,27 @@
 
 namespace sinter::encrypted {
 
-/// Standard deviation in an element of the result, the largest of all, at this scale without
-/// bootstraps: the roundings of rescales, key switches behind them, encoded diagonals and the fresh
-/// encryption (ckks/noise.h). Deterministic.
+/// Standard deviations in the elements of the result.
+struct ResultError {
+  double largest = 0, root_mean_square = 0;
+};
+
+/// The error at this scale without bootstraps: the roundings of rescales, key switches behind them,
+/// encoded diagonals and the fresh encryption (ckks/noise.h). Deterministic.
 ///
-/// cost    runs + 1 evaluations of the stages
-double leveled_error(const StageGraph& graph, const StageOps& ops, std::span<const double> input,
-                     const ckks::CkksParams& params, int runs = 4);
+/// values  of evaluate_stages for one input
+/// cost    `runs` evaluations of the stages
+ResultError leveled_error(const StageGraph& graph, const StageOps& ops,
+                          std::span<const double> input,
+                          const std::vector<std::vector<double>>& values,
+                          const ckks::CkksParams& params, int runs = 4);
 
 /// What an error of deviation 1 in every element of stage k's value becomes in the result, root
-/// mean square over its elements, for small errors: linearised around `input`. exact   the result
-/// without errors
+/// mean square over its elements, for small errors: linearised around `values`, those of
+/// evaluate_stages.
 ///
-/// cost    one evaluation of the stages
-double error_gain(const StageGraph& graph, i32 stage, std::span<const double> input,
-                  std::span<const double> exact);
+/// cost    one evaluation of the stages behind k
+double error_gain(const StageGraph& graph, i32 stage,
+                  const std::vector<std::vector<double>>& values);
 
 }  // namespace sinter::encrypted

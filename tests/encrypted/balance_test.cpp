@@ -52,7 +52,9 @@ double error_of(StageGraph graph, const std::vector<double>& input, i64 log_n) {
   const std::vector<Layout> layouts = lay_out(graph, slots);
   const StageOps ops(graph, layouts, slots);
   const SchemeOptions scheme = test_options(log_n).scheme;
-  return leveled_error(graph, ops, input, parameters_for(scheme, graph, plan_levels(graph)));
+  return leveled_error(graph, ops, input, evaluate_stages(graph, input),
+                       parameters_for(scheme, graph, plan_levels(graph)))
+      .largest;
 }
 
 TEST(Balance, leaves_every_value_as_it_was_but_for_a_power_of_two) {

@@ -8,6 +8,7 @@
 #include "ckks/secret_key.h"
 #include "encrypted/check.h"
 #include "encrypted/execute.h"
+#include "encrypted/flow.h"
 #include "encrypted/serialize.h"
 #include "tests/encrypted/nets.h"
 
@@ -95,6 +96,24 @@ TEST(BootstrapProgram, a_network_deeper_than_its_chain_runs_to_the_predicted_bit
   EXPECT_EQ(sample().explanation.bootstraps, count(p, Opcode::bootstrap));
   expect_predicted(sample(), inputs_for(g, 800)[0], 800);
   EXPECT_LT(simulated_error(g, p, inputs_for(g, 800)[0]), 1e-4);
+}
+
+TEST(BootstrapProgram, a_bootstrap_reads_each_of_its_keys_once_or_more) {
+  const EncryptedProgram& p = *sample().program;
+  const i64 special = std::ssize(p.params.p()), limb = p.params.n() * i64(sizeof(u64));
+  const auto bytes = [&](int level) {
+    return 2 * ((level + special) / special) * (level + 1 + special) * limb;
+  };
+  for (i64 k = 0; k < std::ssize(p.instructions); ++k) {
+    if (p.instructions[size_t(k)].op != Opcode::bootstrap) continue;
+    const auto outline =
+        ckks::outline_bootstrap(p.params, p.bootstraps[size_t(p.instructions[size_t(k)].table)]);
+    i64 all = 0;
+    for (const auto& [steps, level] : outline.manifest.rotations) all += bytes(level);
+    EXPECT_GE(key_bytes_read(p, k), all);
+    EXPECT_LE(key_bytes_read(p, k),
+              4 * all);  // products of the sine and giant steps read one again
+  }
 }
 
 TEST(BootstrapProgram, both_presets_and_packed_branches_run_to_the_predicted_bits) {

@@ -7,6 +7,7 @@
 #include "encrypted/calibrate.h"
 #include "encrypted/choose_plan.h"
 #include "encrypted/cost.h"
+#include "encrypted/memory.h"
 #include "encrypted/serialize.h"
 #include "encrypted/stage_noise.h"
 #include "tests/encrypted/nets.h"
@@ -133,6 +134,8 @@ TEST(StageOps, counts_are_near_those_of_the_assembled_program) {
   EXPECT_GE(keys.key_count(), program.keys.key_count());
   EXPECT_EQ(keys.relinearisation_level, program.keys.relinearisation_level);
   EXPECT_NEAR(seconds / compiled.explanation.seconds, 1, 0.15);
+  options.keys.seconds_per_gigabyte = 0;  // no time given for fewer keys
+  EXPECT_NEAR(seconds / compile(g, inputs, options).explanation.seconds, 1, 0.10);
 }
 
 TEST(Candidates, open_keys_are_chosen_the_same_way_every_time) {
@@ -187,6 +190,21 @@ TEST(Candidates, the_choice_stays_within_the_memory_budget) {
   EXPECT_NE(message_of(options).find("GB more than --memory allows"), std::string::npos);
 }
 
+TEST(Candidates, without_a_usable_one_the_explanation_cannot_run_and_none_is_marked) {
+  CompileOptions options = open_options();
+  options.open.log_n = false;
+  options.lists_all = true;
+  const Graph g = small_net();
+  for (const bool is_memory : {true, false}) {
+    options.memory_budget = is_memory ? 1000 : 0;
+    options.least_bits = is_memory ? 1 : 60;
+    const Explanation e = explain_only(g, inputs_for(g, 1), options, true);
+    EXPECT_FALSE(e.feasible);
+    EXPECT_NE(e.reason.find("no plan is possible"), std::string::npos) << e.reason;
+    EXPECT_EQ(chosen_of(e.candidates), nullptr);
+  }
+}
+
 TEST(Candidates, bootstraps_asked_for_and_not_needed_give_a_plan_or_a_reason) {
   NetBuilder b(4, {1, 1, 4, 4});
   const Graph g = b.finish(b.gemm(b.flatten(b.quadratic(b.conv(b.at, 2, 3, 1, 1))), 3));
@@ -213,6 +231,124 @@ TEST(Candidates, a_plan_that_keeps_too_few_bits_is_refused_with_the_number_missi
   options.least_bits = 55;
   const std::string text = message_of(options);
   EXPECT_NE(text.find("fewer than asked for"), std::string::npos) << text;
+}
+
+Candidate usable_plan(const std::string& preset, double seconds, double bits) {
+  Candidate c;
+  c.log_n = 16;
+  c.preset = preset;
+  c.bootstraps = preset.empty() ? 0 : 2;
+  c.seconds = seconds;
+  c.bits = bits;
+  return c;
+}
+
+TEST(Candidates, a_plan_refused_after_compiling_and_its_like_give_way_to_the_next) {
+  CompileOptions options = open_options();
+  options.least_bits = 14;
+  std::vector<Candidate> all = {usable_plan("fast", 1, 16.3), usable_plan("fast", 2, 16.1),
+                                usable_plan("fast", 3, 18), usable_plan("", 4, 25)};
+  const Candidate* first = choose_candidate(all, options);
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(first->seconds, 1);
+  refuse_chosen(all, "found 13.8", 13.8, options);
+  const Candidate* second = choose_candidate(all, options);
+  ASSERT_NE(second, nullptr);
+  EXPECT_EQ(second->seconds, 3) << "the plan of 2 s would lose 2.5 bits too";
+  for (const Candidate& c : all) {
+    EXPECT_EQ(c.is_usable(), c.seconds >= 3) << c.seconds;
+    EXPECT_EQ(c.was_refused, c.seconds == 1);
+    if (c.was_refused) {
+      EXPECT_EQ(c.reason, "found 13.8");
+      EXPECT_EQ(c.bits, 13.8);
+    }
+  }
+  refuse_chosen(all, "cannot be built", 0, options);
+  EXPECT_EQ(choose_candidate(all, options)->preset, "");
+  refuse_chosen(all, "cannot be built", 0, options);
+  EXPECT_EQ(choose_candidate(all, options), nullptr);
+}
+
+TEST(Candidates, a_precise_plan_is_not_told_that_precise_ones_would_help) {
+  EXPECT_NE(more_bits_by(usable_plan("fast", 1, 10)).find("precise"), std::string::npos);
+  EXPECT_EQ(more_bits_by(usable_plan("precise", 1, 10)).find("precise"), std::string::npos);
+  EXPECT_NE(more_bits_by(usable_plan("", 1, 10)).find("log_scale"), std::string::npos);
+}
+
+TEST(Candidates,
+     when_the_simulation_finds_fewer_bits_than_asked_another_plan_or_a_warning_follows) {
+  const Graph g = small_net();
+  CompileOptions options = open_options();
+  options.bootstrap = BootstrapChoice::fast;
+  options.open.log_n = false;
+  options.least_bits = 1;
+  const Compiled free = compile(g, inputs_for(g, 1), options);
+  const double predicted = chosen_of(free.explanation.candidates)->bits;
+  const double simulated = free.explanation.precision_bits;
+  ASSERT_GT(predicted, simulated);
+  options.least_bits = (predicted + simulated) / 2;
+  const Compiled next = compile(g, inputs_for(g, 1), options);
+  const std::vector<Candidate>& all = next.explanation.candidates;
+  EXPECT_TRUE(std::any_of(all.begin(), all.end(), [](const Candidate& c) {
+    return c.was_refused && c.reason.find("compiled and simulated") != std::string::npos;
+  }));
+  ASSERT_NE(chosen_of(all), nullptr);
+  const bool holds = next.explanation.precision_bits >= options.least_bits;
+  const std::vector<std::string>& notes = next.explanation.notes;
+  const bool warns = std::any_of(notes.begin(), notes.end(), [](const std::string& note) {
+    return note.find("WARNING") != std::string::npos &&
+           note.find("What would help") != std::string::npos;
+  });
+  EXPECT_NE(holds, warns);
+  EXPECT_GE(next.explanation.precision_bits, simulated) << "the best of those tried";
+}
+
+TEST(Candidates, bootstrapped_values_too_large_for_the_modulus_are_refused_with_the_layer) {
+  CompileOptions options = open_options();
+  options.open.log_n = false;
+  options.bootstrap = BootstrapChoice::fast;
+  options.least_bits = 1;
+  options.margin = 0x1p40;
+  const std::string text = message_of(options);
+  EXPECT_NE(text.find("the modulus is"), std::string::npos) << text;
+  EXPECT_NE(text.find("bits short"), std::string::npos) << text;
+}
+
+TEST(Candidates, predict_the_memory_that_the_plan_of_the_compiled_program_takes) {
+  const Graph g = small_net();
+  const Compiled compiled = compile(g, inputs_for(g, 1), open_options());
+  const EncryptedProgram& program = *compiled.program;
+  const ckks::CkksParams& params = program.params;
+  const KeySwitching ring{params.log_n(), std::ssize(params.p())};
+  const i64 primes = std::ssize(params.q()) + std::ssize(params.p());
+  const MemoryPlan plan = plan_memory(
+      program, {i64(1) << 40, resident_bytes(ring, primes, compiled.explanation.stored_bytes), true,
+                program.keys, 1, 1});
+  const Candidate* chosen = chosen_of(compiled.explanation.candidates);
+  ASSERT_NE(chosen, nullptr);
+  EXPECT_NEAR(double(chosen->memory) / double(plan.peak_bytes), 1, 0.1);
+}
+
+TEST(Candidates, a_plan_of_one_bootstrap_is_listed_or_refused_with_the_levels_it_lacks) {
+  const Graph g = patch_net(5, 16, 2, 3);
+  CompileOptions options = test_options(12);
+  options.scheme.log_p.assign(5, 48);
+  options.bootstrap = BootstrapChoice::precise;
+  options.lists_all = true;
+  options.least_bits = 1;
+  const auto find_one = [&] {
+    const Explanation e = explain_only(g, inputs_for(g, 5), options, true);
+    for (const Candidate& c : e.candidates)
+      if (c.bootstraps == 1 && c.packing == Packing::packed) return c;
+    return Candidate();
+  };
+  EXPECT_EQ(find_one().bootstraps, 1);
+  EXPECT_TRUE(find_one().is_usable()) << find_one().reason;
+  options.scheme.log_q.assign(5, 40);
+  options.scheme.log_q[0] = 48;
+  const Candidate refused = find_one();
+  EXPECT_NE(refused.reason.find("one bootstrap needs"), std::string::npos) << refused.reason;
+  EXPECT_NE(refused.reason.find("levels"), std::string::npos) << refused.reason;
 }
 
 TEST(Candidates, an_insecure_ring_is_refused_with_the_layer_the_levels_and_what_would_help) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "encrypted/candidates.h"
+#include "encrypted/memory.h"
 #include "encrypted/plan_bootstraps.h"
 
 namespace sinter::encrypted::detail {
@@ -31,6 +32,7 @@ class PlanSearch {
     std::vector<int> level;
     std::vector<int> restart = {};  ///< behind the bootstrap of a stage's value; -1 or empty: none
     const BootstrapCandidate* bootstraps = nullptr;
+    std::vector<int> held = {};  ///< exponents by which values are divided (insert_bootstraps.h)
 
     bool is_bootstrapped(size_t stage) const { return !restart.empty() && restart[stage] >= 0; }
     /// At which the value is kept for its readers.
@@ -47,13 +49,20 @@ class PlanSearch {
   void add_leveled(const Net& net, int special, ckks::SecretKind secret);
   void add_bootstrapped(const Net& net);
   void add_chain(const Net& net, const SchemeOptions& scheme, const std::string& preset);
-  void add_bootstrapped(const Net& net, const SchemeOptions& scheme, const BootstrapCandidate& b);
+  BootstrapCandidate candidate_at(const Net& net, const SchemeOptions& scheme,
+                                  const std::string& preset, int left,
+                                  PlacementGoal goal = PlacementGoal::least_seconds) const;
+  void add_bootstrapped(const Net& net, const SchemeOptions& scheme, const BootstrapCandidate& b,
+                        bool has_fewest = false);
+  void refuse_one_bootstrap(const Net& net, const SchemeOptions& scheme, const std::string& preset,
+                            int longest);
   double bootstrapped_error(const Net& net, const SchemeOptions& scheme,
                             const BootstrapCandidate& b) const;
   void cost_bootstraps(const Net& net, Candidate& c, const Levels& levels, ckks::KeyManifest& keys,
-                       i64& work) const;
+                       i64 live, PeakParts& peak) const;
   void check_memory(Candidate& c) const;
   std::string judge(const Net& net, Candidate& c, const Levels& levels) const;
+  std::string judge_bits(const Candidate& c) const;
   std::string judge_headroom(const Net& net, const Candidate& c, const Levels& levels) const;
   void cost(const Net& net, Candidate& c, const Levels& levels) const;
 
