@@ -1,9 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/ledger.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sinter::serve {
+
+namespace {
+
+/// What the parts of a map give part `to` in the first phase, or part 0 at the end.
+std::vector<ValueKey> parts_for(const Task& task, const Segment& segment) {
+  const MapCut cut(segment.map, task.parts);
+  const bool is_finish = task.kind == TaskKind::finish;
+  std::vector<ValueKey> all;
+  for (i64 from = 0; from < cut.parts(); ++from) {
+    if (from == (is_finish ? 0 : task.part)) continue;
+    for (const PartId& id : is_finish ? cut.terms(from) : cut.sums(from, task.part))
+      if (is_finish || id.kind == PartKind::row)
+        all.push_back({task.request, u32(segment.instructions.front()), id.number()});
+  }
+  return all;
+}
+
+std::vector<ValueKey> parts_from(const Task& task, const Segment& segment) {
+  const MapCut cut(segment.map, task.parts);
+  std::vector<PartId> ids;
+  if (task.kind == TaskKind::giants && task.part != 0)
+    ids.push_back({PartKind::giants, 0, cut.giants(task.part).first});
+  for (i64 to = 0; task.kind == TaskKind::sums && to < cut.parts(); ++to)
+    if (to != task.part)
+      for (const PartId& id : cut.sums(task.part, to)) ids.push_back(id);
+  std::vector<ValueKey> all;
+  for (const PartId& id : ids)
+    all.push_back({task.request, u32(segment.instructions.front()), id.number()});
+  return all;
+}
+
+}  // namespace
 
 std::vector<ValueKey> operands_of(const encrypted::EncryptedProgram& program,
                                   const Segments& segments, const Task& task) {
@@ -13,12 +46,9 @@ std::vector<ValueKey> operands_of(const encrypted::EncryptedProgram& program,
     return all;
   }
   const Segment& segment = segments.all[size_t(task.segment)];
-  if (task.kind != TaskKind::finish) {
-    for (i32 v : segment.operands) all.push_back({task.request, u32(v)});
-    return all;
-  }
-  for (i32 p = 0; p < task.parts; ++p)
-    all.push_back({task.request, u32(segment.instructions.front()), u32(p)});
+  if (task.kind == TaskKind::giants || task.kind == TaskKind::finish)
+    return parts_for(task, segment);
+  for (i32 v : segment.operands) all.push_back({task.request, u32(v)});
   return all;
 }
 
@@ -26,11 +56,26 @@ std::vector<ValueKey> results_of(const encrypted::EncryptedProgram& program,
                                  const Segments& segments, const Task& task) {
   if (task.kind == TaskKind::whole) return {{task.request, u32(program.instructions.size() - 1)}};
   const Segment& segment = segments.all[size_t(task.segment)];
-  if (task.kind == TaskKind::part)
-    return {{task.request, u32(segment.instructions.front()), u32(task.part)}};
+  if (task.kind == TaskKind::sums || task.kind == TaskKind::giants)
+    return parts_from(task, segment);
   std::vector<ValueKey> all;
   for (i32 v : segment.exports) all.push_back({task.request, u32(v)});
   return all;
+}
+
+ValueKey key_of_result(const encrypted::EncryptedProgram& program, const Segments& segments,
+                       const Task& task, i64 request, const ValueHeader& found,
+                       const std::string& peer) {
+  const ValueKey key{request, found.value, found.part};
+  require(std::ranges::count(results_of(program, segments, task), key) == 1, ErrorKind::bad_input,
+          peer, ": sent value ", found.value, " of request ", request,
+          ", which it was not asked for");
+  if (found.part == kNoPart) return key;
+  const MapCut cut(segments.all[size_t(task.segment)].map, task.parts);
+  const int limbs = cut.limbs_of(PartId::of(found.part).value());
+  require(found.limbs == limbs, ErrorKind::bad_input, peer, ": value ", found.value, ": expected ",
+          limbs, " limbs from ", found.first_limb, " on, found ", found.limbs);
+  return key;
 }
 
 void Ledger::put(const ValueKey& key, const Frame& frame, i64 holder) {

@@ -12,18 +12,24 @@
 
 namespace sinter::serve {
 
-/// A value (part kNoPart) or a part of a linear map, of one request.
+/// A value (part kNoPart) or a part of a linear map (PartId::number), of one request.
 struct ValueKey {
   i64 request;
   u32 value, part = kNoPart;
   auto operator<=>(const ValueKey&) const = default;
 };
 
-/// What a task reads and what it must give.
+/// What a task reads and what it must give. What a part of a map leaves for itself stays with its
+/// worker and is in neither list.
 std::vector<ValueKey> operands_of(const encrypted::EncryptedProgram& program,
                                   const Segments& segments, const Task& task);
 std::vector<ValueKey> results_of(const encrypted::EncryptedProgram& program,
                                  const Segments& segments, const Task& task);
+/// The key of a result of this task.
+/// throws  Error(bad_input) naming `peer`: the task does not give it, or not with these limbs
+ValueKey key_of_result(const encrypted::EncryptedProgram& program, const Segments& segments,
+                       const Task& task, i64 request, const ValueHeader& found,
+                       const std::string& peer);
 
 /// thread: one at a time
 class Ledger {

@@ -2,7 +2,6 @@
 #include "serve/messages.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "base/bytes.h"
 #include "ring/rns.h"
@@ -12,28 +11,26 @@ namespace {
 
 using ring::RnsPoly;
 
-constexpr i64 kValueHeaderBytes = 24, kMaxText = 4096;
+constexpr i64 kValueHeaderBytes = 32, kMaxText = 4096;
 constexpr double kScaleTolerance = 1e-9;  // relative
 
-std::shared_ptr<const Payload> encode(const ckks::Context& context, const ValueHeader& header,
-                                      std::initializer_list<const RnsPoly*> polys) {
-  const i64 limb = context.n() * i64(sizeof(u64));
-  i64 limbs = 0;
-  for (const RnsPoly* poly : polys) limbs += poly->limbs();
-  const auto out = std::make_shared<Payload>(kValueHeaderBytes + limbs * limb);
+/// The header, then the limbs as they lie in the polynomials of `owner`.
+std::shared_ptr<const Payload> encode(const ValueHeader& header,
+                                      const std::vector<const RnsPoly*>& polys,
+                                      std::shared_ptr<const void> owner) {
   ByteWriter head;
   head.u32_(header.value);
   head.u32_(header.part);
   head.u32_(u32(header.level));
+  head.u32_(u32(header.first_limb));
+  head.u32_(u32(polys[0]->limbs()));
   head.u32_(u32(polys.size()));
   head.f64_(header.scale);
-  std::byte* at = out->bytes().data();
-  std::memcpy(at, head.view().data(), size_t(kValueHeaderBytes));
-  at += kValueHeaderBytes;
+  SINTER_ASSERT(head.size() == kValueHeaderBytes);
+  std::vector<Payload::Piece> limbs;
   for (const RnsPoly* poly : polys)
-    for (int i = 0; i < poly->limbs(); ++i, at += limb)
-      std::memcpy(at, poly->limb(i).data(), size_t(limb));
-  return out;
+    for (int i = 0; i < poly->limbs(); ++i) limbs.push_back(std::as_bytes(poly->limb(i)));
+  return std::make_shared<const Payload>(head.view(), limbs, std::move(owner));
 }
 
 ValueHeader parse_header(ByteReader& in, const encrypted::EncryptedProgram& program,
@@ -42,6 +39,8 @@ ValueHeader parse_header(ByteReader& in, const encrypted::EncryptedProgram& prog
   h.value = in.u32_();
   h.part = in.u32_();
   h.level = int(in.u32_());
+  h.first_limb = int(in.u32_());
+  h.limbs = int(in.u32_());
   h.polynomials = int(in.u32_());
   h.scale = in.f64_();
   const i64 count = std::ssize(program.instructions);
@@ -49,52 +48,57 @@ ValueHeader parse_header(ByteReader& in, const encrypted::EncryptedProgram& prog
           ", found ", h.value);
   const encrypted::Instruction& i = program.instructions[h.value];
   const bool is_part = frame.info.kind == FrameKind::part;
-  require(is_part ? i.op == encrypted::Opcode::linear && h.part != kNoPart : h.part == kNoPart,
+  const std::optional<PartId> id = is_part ? PartId::of(h.part) : std::nullopt;
+  require(is_part ? i.op == encrypted::Opcode::linear && id : h.part == kNoPart,
           ErrorKind::bad_input, in.what(), ": expected ",
           is_part ? "a part of a linear map" : "a whole value", ", found value ", h.value,
           ", part ", h.part);
-  require(h.polynomials == 2 && h.level == i.level, ErrorKind::bad_input, in.what(), ": value ",
-          h.value, ": expected two polynomials of level ", i.level, ", found ", h.polynomials,
-          " of level ", h.level);
+  const int all = i.level + 1 + (is_part ? int(program.params.p().size()) : 0);
+  const bool is_all = !id || id->kind == PartKind::giants;
+  const int polynomials = id && id->kind == PartKind::row ? 1 : 2;
+  require(h.polynomials == polynomials && h.level == i.level, ErrorKind::bad_input, in.what(),
+          ": value ", h.value, ": expected ",
+          polynomials == 1 ? "one polynomial" : "two polynomials", " of level ", i.level,
+          ", found ", h.polynomials, " of level ", h.level);
+  require(h.limbs >= 1 && h.limbs <= all && h.first_limb == (id ? id->limb : 0) &&
+              h.first_limb <= all - h.limbs && (!is_all || h.limbs == all),
+          ErrorKind::bad_input, in.what(), ": value ", h.value, ": expected ",
+          is_all ? "all of " : "some of ", all, " limbs, found ", h.limbs, " from ", h.first_limb);
   require(std::abs(h.scale - i.scale) <= kScaleTolerance * i.scale, ErrorKind::bad_input, in.what(),
           ": value ", h.value, ": expected scale ", i.scale, ", found ", h.scale);
+  const i64 expected = h.polynomials * h.limbs * program.params.n() * i64(sizeof(u64));
+  const i64 found = frame.payload->size() - kValueHeaderBytes;
+  require(found == expected, ErrorKind::bad_input, in.what(), ": value ", h.value, ": expected ",
+          expected, " bytes of residues, found ", found);
   return h;
 }
 
 /// Reads the residues of a value, with get(polynomial, limb) as the memory for each limb.
 template <class Get>
-void read_residues(ByteReader& in, const ckks::Context& context, const ValueHeader& h, int limbs,
-                   const Get& get) {
+void read_residues(const Payload& payload, const std::string& peer, const ckks::Context& context,
+                   const ValueHeader& h, const Get& get) {
   const i64 limb_bytes = context.n() * i64(sizeof(u64));
-  require(in.remaining() == h.polynomials * limbs * limb_bytes, ErrorKind::bad_input, in.what(),
-          ": value ", h.value, ": expected ", h.polynomials * limbs * limb_bytes,
-          " bytes of residues, found ", in.remaining());
+  i64 at = kValueHeaderBytes;
   for (int p = 0; p < h.polynomials; ++p)
-    for (int i = 0; i < limbs; ++i) {
-      const std::span<const std::byte> bytes = in.bytes(limb_bytes);
+    for (int i = 0; i < h.limbs; ++i, at += limb_bytes) {
       u64* const out = get(p, i);
-      std::memcpy(out, bytes.data(), size_t(limb_bytes));
-      const u64 q = context.ring().limb_modulus(h.level, i).value();
+      payload.copy_to(std::as_writable_bytes(std::span(out, size_t(context.n()))), at);
+      const u64 q = context.ring().limb_modulus(h.level, h.first_limb + i).value();
       u64 largest = 0;
       for (i64 k = 0; k < context.n(); ++k) largest = std::max(largest, out[k]);
-      require(largest < q, ErrorKind::bad_input, in.what(), ": value ", h.value,
+      require(largest < q, ErrorKind::bad_input, peer, ": value ", h.value,
               ": expected residues below the prime ", q, ", found ", largest);
     }
-}
-
-int limbs_of(const ckks::Context& context, const ValueHeader& h) {
-  return h.level + 1 + (h.part == kNoPart ? 0 : context.ring().special_count());
 }
 
 std::pair<ValueHeader, std::vector<RnsPoly>> decode(const ckks::Context& context,
                                                     const encrypted::EncryptedProgram& program,
                                                     const Frame& frame, const std::string& peer) {
-  ByteReader in(frame.payload->bytes(), peer);
+  ByteReader in(frame.payload->head(), peer);
   const ValueHeader h = parse_header(in, program, frame);
-  const int limbs = limbs_of(context, h);
   std::vector<RnsPoly> polys;
-  for (int p = 0; p < h.polynomials; ++p) polys.push_back(context.ring().make_poly(limbs));
-  read_residues(in, context, h, limbs,
+  for (int p = 0; p < h.polynomials; ++p) polys.push_back(context.ring().make_poly(h.limbs));
+  read_residues(*frame.payload, peer, context, h,
                 [&](int p, int i) { return polys[size_t(p)].limb(i).data(); });
   return {h, std::move(polys)};
 }
@@ -111,29 +115,31 @@ i64 max_payload(const ckks::CkksParams& params) {
   return std::max(kValueHeaderBytes + 2 * limbs * params.n() * i64(sizeof(u64)), i64(1) << 20);
 }
 
-std::shared_ptr<const Payload> encode_value(const ckks::Context& context, u32 value,
-                                            const ckks::Ciphertext& x) {
-  SINTER_ASSERT(x.parts() == 2);
-  return encode(context, {value, kNoPart, x.level(), 2, x.scale()}, {&x.part(0), &x.part(1)});
+std::shared_ptr<const Payload> encode_value(u32 value, std::shared_ptr<const ckks::Ciphertext> x) {
+  SINTER_ASSERT(x->parts() == 2);
+  const ValueHeader header{value, kNoPart, x->level(), 0, 0, 0, x->scale()};
+  return encode(header, {&x->part(0), &x->part(1)}, x);
 }
 
-std::shared_ptr<const Payload> encode_part(const ckks::Context& context, u32 value, u32 part,
-                                           const ckks::ExtendedCiphertext& x) {
-  return encode(context, {value, part, x.level, 2, x.scale}, {&x.c0, &x.c1});
+std::shared_ptr<const Payload> encode_part(u32 value, const PartId& part,
+                                           std::shared_ptr<const ckks::LinearPart> x) {
+  std::vector<const RnsPoly*> polys;
+  for (const RnsPoly& poly : x->polys) polys.push_back(&poly);
+  return encode({value, part.number(), x->level, x->first_limb, 0, 0, x->scale}, polys, x);
 }
 
 ValueHeader check_value(const ckks::Context& context, const encrypted::EncryptedProgram& program,
                         const Frame& frame, const std::string& peer) {
-  ByteReader in(frame.payload->bytes(), peer);
+  ByteReader in(frame.payload->head(), peer);
   const ValueHeader h = parse_header(in, program, frame);
   std::vector<u64> limb(size_t(context.n()));
-  read_residues(in, context, h, limbs_of(context, h), [&](int, int) { return limb.data(); });
+  read_residues(*frame.payload, peer, context, h, [&](int, int) { return limb.data(); });
   return h;
 }
 
 ValueHeader check_header(const encrypted::EncryptedProgram& program, const Frame& frame,
                          const std::string& peer) {
-  ByteReader in(frame.payload->bytes(), peer);
+  ByteReader in(frame.payload->head(), peer);
   return parse_header(in, program, frame);
 }
 
@@ -144,11 +150,11 @@ ckks::Ciphertext decode_value(const ckks::Context& context,
   return {std::move(polys), h.scale, h.level, context.params().hash()};
 }
 
-ckks::ExtendedCiphertext decode_part(const ckks::Context& context,
-                                     const encrypted::EncryptedProgram& program, const Frame& frame,
-                                     const std::string& peer) {
+ckks::LinearPart decode_part(const ckks::Context& context,
+                             const encrypted::EncryptedProgram& program, const Frame& frame,
+                             const std::string& peer) {
   auto [h, polys] = decode(context, program, frame, peer);
-  return {std::move(polys[0]), std::move(polys[1]), h.level, h.scale, context.params().hash()};
+  return {h.level, h.first_limb, h.scale, context.params().hash(), std::move(polys)};
 }
 
 Frame task_frame(const FrameInfo& info, const Task& task) {
@@ -156,31 +162,28 @@ Frame task_frame(const FrameInfo& info, const Task& task) {
   out.u64_(task.id);
   out.u32_(u32(task.kind));
   out.u32_(u32(task.segment));
-  out.i64_(task.from);
-  out.i64_(task.to);
   out.u32_(u32(task.part));
   out.u32_(u32(task.parts));
   return small_frame(info, FrameKind::task, out);
 }
 
 Task parse_task(const Frame& frame, i64 segments, const std::string& peer) {
-  constexpr i64 kMaxGiants = i64(1) << 20;
   ByteReader in(frame.payload->bytes(), peer);
   Task task;
   task.id = in.u64_();
   const u32 kind = in.u32_();
   task.segment = i32(in.u32_());
-  task.from = in.i64_();
-  task.to = in.i64_();
   task.part = i32(in.u32_());
   task.parts = i32(in.u32_());
   in.expect_end();
   task.request = i64(frame.info.request);
-  require(kind <= u32(TaskKind::finish) && task.segment >= 0 && task.segment < segments &&
-              task.from >= 0 && task.to >= task.from && task.to <= kMaxGiants && task.part >= 0 &&
-              task.parts >= 0 && task.parts <= kMaxGiants,
+  const i64 count = kind == u32(TaskKind::whole) ? 1 : segments;
+  const bool has_part = kind == u32(TaskKind::sums) || kind == u32(TaskKind::giants);
+  require(kind <= u32(TaskKind::finish) && task.segment >= 0 && task.segment < count &&
+              task.parts >= 0 && task.parts <= PartId::kMaxLimbs && task.part >= 0 &&
+              task.part < (has_part ? task.parts : 1),
           ErrorKind::bad_input, peer, ": expected a task of this program, found kind ", kind,
-          ", segment ", task.segment);
+          ", segment ", task.segment, ", part ", task.part, " of ", task.parts);
   task.kind = TaskKind(kind);
   return task;
 }

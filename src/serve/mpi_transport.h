@@ -24,11 +24,13 @@ class MpiJob {
 
   int rank() const { return rank_; }
   int size() const { return size_; }
+  /// Ranks on the machine of this one.
+  int size_here() const { return size_here_; }
   /// thread: transports of one process may be used by different threads
   std::shared_ptr<Transport> connect(int rank, const TransportLimits& limits) const;
 
  private:
-  int rank_ = 0, size_ = 1, exceptions_ = 0;
+  int rank_ = 0, size_ = 1, size_here_ = 1, exceptions_ = 0;
 };
 
 }  // namespace sinter::serve

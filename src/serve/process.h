@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Worker processes: started afresh (no fork of a running program with threads), with one end of a
-// socket pair as their only inherited file.
+// socket pair as their only inherited file but those made for children (ckks/key_checks.h).
 #pragma once
 #include <string>
 #include <vector>

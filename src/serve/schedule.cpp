@@ -9,18 +9,19 @@
 namespace sinter::serve {
 namespace {
 
-constexpr double kMinSplitSeconds = 0.02;  // below it a part costs more in messages than it saves
+constexpr double kLargestExcess = 0.25;  // of a worker's share that is not worth a cut
+constexpr double kPause = 0.05;  // of a map's seconds: what is done while others are at their parts
+constexpr double kSumsShare = 0.65;  // of a map's seconds, when it switches giants
 
-/// Cuts a map's giants into at most `parts`. In units of one transform of all limbs: a diagonal is
-/// encoded (its period's share of a transform, and about as much for the embedding) and multiplied;
-/// a giant is a key switch of `digits` digits.
-std::vector<i64> cut_giants(const encrypted::EncryptedProgram& program,
-                            const encrypted::Instruction& i, i64 parts) {
-  const encrypted::LinearMap& map = program.maps[size_t(i.table)];
-  const i64 special = std::max(i64(1), std::ssize(program.params.p()));
-  const double share = double(map.period()) / double(program.slots());
-  const double digits = double((i.level + special) / special);
-  return ckks::split_giants(map.plan(program.slots()), parts, 1.5 * share + 0.25, digits + 1);
+/// The first and the second phase of one part.
+double sums_seconds(const Segment& segment, i64 parts) {
+  const double share = segment.map.switched.empty() ? 1 : kSumsShare;
+  return segment.map_seconds * share / double(parts);
+}
+double giants_seconds(const Segment& segment, i64 parts, i64 part) {
+  const i64 all = std::ssize(segment.map.switched);
+  return segment.map_seconds * (1 - kSumsShare) *
+         double(MapCut(segment.map, parts).switch_count(part)) / double(all);
 }
 
 }  // namespace
@@ -39,30 +40,63 @@ void Schedule::add(i64 number, bool is_whole) {
   requests_.emplace(number, std::move(request));
 }
 
-bool Schedule::has_work(const SegmentState& s) const {
-  if (s.state == State::ready) return true;
-  if (s.state != State::split) return false;
-  return std::ranges::count(s.parts, PartState::free) > 0 ||
-         std::ranges::count(s.parts, PartState::done) == std::ssize(s.parts);
+/// A second phase that others may wait for comes before a first one.
+std::optional<Schedule::Step> Schedule::next_step(const SegmentState& s, i64 w) {
+  const auto all_from = [&](PartState state) {
+    return std::ranges::all_of(s.parts, [&](const Part& part) { return part.state >= state; });
+  };
+  const auto find = [&](PartState state, i64 worker) -> i64 {
+    const auto it = std::ranges::find_if(
+        s.parts, [&](const Part& part) { return part.state == state && part.worker == worker; });
+    return it == s.parts.end() ? -1 : it - s.parts.begin();
+  };
+  if (s.state != State::split) return std::nullopt;
+  if (all_from(PartState::done) && s.parts[0].worker == w) return Step{TaskKind::finish, -1};
+  if (const i64 part = find(PartState::summed, w); part >= 0 && all_from(PartState::summed))
+    return Step{TaskKind::giants, part};
+  if (const i64 part = find(PartState::free, -1); part >= 0) return Step{TaskKind::sums, part};
+  return std::nullopt;
 }
 
-Schedule::Choice Schedule::best() const {
-  Choice found;
-  double path = -1;
-  for (const auto& [number, request] : requests_)
-    for (size_t k = 0; k < request.segments.size(); ++k)
-      if (has_work(request.segments[k]) && segments_.all[k].to_end > path) {
-        found = {number, i32(k)};
-        path = segments_.all[k].to_end;
-      }
+/// Has w done its part of a phase, while the rest of that phase is being done by others?
+bool Schedule::is_waiting(const SegmentState& s, i64 w) {
+  if (s.state != State::split || next_step(s, w)) return false;
+  return (s.parts[0].worker == w && s.parts[0].state == PartState::done) ||
+         std::ranges::any_of(s.parts, [&](const Part& part) {
+           return part.worker == w && part.state == PartState::summed;
+         });
+}
+
+Schedule::Choice Schedule::best(i64 w) const {
+  Choice found, awaited;
+  double path = -1, awaited_path = -1;
+  const auto visit = [&](const auto& body) {
+    for (const auto& [number, request] : requests_)
+      for (size_t k = 0; k < request.segments.size(); ++k)
+        body(Choice{number, i32(k)}, request.segments[k], segments_.all[k]);
+  };
+  visit([&](const Choice& at, const SegmentState& s, const Segment& segment) {
+    if (segment.to_end > awaited_path && is_waiting(s, w))
+      awaited = at, awaited_path = segment.to_end;
+  });
+  const double pause =
+      awaited.segment < 0 ? 0 : kPause * segments_.all[size_t(awaited.segment)].map_seconds;
+  visit([&](const Choice& at, const SegmentState& s, const Segment& segment) {
+    const bool is_ready = s.state == State::ready;
+    if (segment.to_end <= path || (!is_ready && !next_step(s, w))) return;
+    if (is_ready && segment.to_end <= awaited_path && segment.seconds > pause) return;
+    found = at, path = segment.to_end;
+  });
   return found;
 }
 
-double Schedule::ready_seconds() const {
+double Schedule::open_seconds() const {
   double sum = 0;
   for (const auto& [number, request] : requests_)
-    for (size_t k = 0; k < request.segments.size(); ++k)
-      if (request.segments[k].state == State::ready) sum += segments_.all[k].seconds;
+    for (size_t k = 0; k < request.segments.size(); ++k) {
+      const State state = request.segments[k].state;
+      if (state != State::blocked && state != State::done) sum += segments_.all[k].seconds;
+    }
   return sum;
 }
 
@@ -76,50 +110,51 @@ Task Schedule::task_for(TaskKind kind, const Choice& at, double seconds) {
   return task;
 }
 
-/// As many parts as the map's share of what is ready is worth in waiting workers.
-void Schedule::split(i64 number, i32 k, i64 idle) {
+/// As many parts as the map's share of what is ready or running is worth in workers: those that are
+/// busy now will come for the others.
+void Schedule::split(i64 number, i32 k, i64 sharers) {
   const Segment& segment = segments_.all[size_t(k)];
   SegmentState& s = requests_.at(number).segments[size_t(k)];
-  if (!segment.is_map || segment.map_seconds < kMinSplitSeconds) return;
-  const double share = segment.map_seconds / std::max(ready_seconds(), 1e-9);
-  const i64 parts = std::clamp(std::llround(share * double(idle)), 1LL, (long long)(idle));
+  if (!segment.is_map || segment.map_seconds < split_s_) return;
+  const double worth = segment.map_seconds / std::max(open_seconds(), 1e-9) * double(sharers);
+  const i64 parts =
+      std::min<i64>({i64(worth + 1 - kLargestExcess), sharers, MapCut::most_parts(segment.map)});
   if (parts < 2) return;
-  s.borders = cut_giants(program_, program_.instructions[size_t(segment.instructions[0])], parts);
-  if (s.borders.size() < 3) return;
-  s.parts.assign(s.borders.size() - 1, PartState::free);
+  s.parts.assign(size_t(parts), Part{});
   s.state = State::split;
 }
 
-Task Schedule::take_part(const Choice& at, SegmentState& s) {
+Task Schedule::take_step(const Choice& at, const Step& step, i64 w) {
   const Segment& segment = segments_.all[size_t(at.segment)];
+  SegmentState& s = requests_.at(at.request).segments[size_t(at.segment)];
   const i64 count = std::ssize(s.parts);
-  const auto free = std::ranges::find(s.parts, PartState::free);
-  if (free == s.parts.end()) {
+  double seconds = segment.seconds - segment.map_seconds;
+  if (step.kind == TaskKind::finish) {
     s.state = State::running;
-    Task task = task_for(TaskKind::finish, at, segment.seconds - segment.map_seconds);
-    task.parts = i32(count);
-    return task;
+  } else {
+    const bool is_first = step.kind == TaskKind::sums;
+    Part& part = s.parts[size_t(step.part)];
+    part.state = is_first ? PartState::summing : PartState::switching;
+    part.worker = w;
+    seconds = is_first ? sums_seconds(segment, count) : giants_seconds(segment, count, step.part);
   }
-  *free = PartState::running;
-  Task task = task_for(TaskKind::part, at, segment.map_seconds / double(count));
-  task.part = i32(free - s.parts.begin());
+  Task task = task_for(step.kind, at, seconds);
+  task.part = i32(std::max(i64(0), step.part));
   task.parts = i32(count);
-  task.from = s.borders[size_t(task.part)];
-  task.to = s.borders[size_t(task.part) + 1];
   return task;
 }
 
-std::optional<Task> Schedule::take(i64 idle) {
+std::optional<Task> Schedule::take(i64 w, i64 sharers) {
   for (auto& [number, request] : requests_)
     if (request.is_whole && !request.is_running) {
       request.is_running = true;
       return task_for(TaskKind::whole, {number, -1}, segments_.seconds);
     }
-  const Choice at = best();
+  const Choice at = best(w);
   if (at.segment < 0) return std::nullopt;
   SegmentState& s = requests_.at(at.request).segments[size_t(at.segment)];
-  if (s.state == State::ready) split(at.request, at.segment, idle);
-  if (s.state == State::split) return take_part(at, s);
+  if (s.state == State::ready) split(at.request, at.segment, sharers);
+  if (const std::optional<Step> step = next_step(s, w)) return take_step(at, *step, w);
   s.state = State::running;
   return task_for(TaskKind::segment, at, segments_.all[size_t(at.segment)].seconds);
 }
@@ -139,8 +174,12 @@ std::vector<i32> Schedule::done(const Task& task) {
   Request& request = requests_.at(task.request);
   std::vector<i32> released;
   done_ += task.seconds;
-  if (task.kind == TaskKind::part) {
-    request.segments[size_t(task.segment)].parts[size_t(task.part)] = PartState::done;
+  if (task.kind == TaskKind::sums || task.kind == TaskKind::giants) {
+    const MapCut cut(segments_.all[size_t(task.segment)].map, task.parts);
+    Part& part = request.segments[size_t(task.segment)].parts[size_t(task.part)];
+    const bool is_last = task.kind == TaskKind::giants || cut.switch_count(task.part) == 0;
+    part.state = is_last ? PartState::done : PartState::summed;
+    part.seconds += task.seconds;
     return released;
   }
   if (task.kind != TaskKind::whole) finish_segment(request, task.segment, released);
@@ -157,9 +196,29 @@ void Schedule::give_back(const Task& task) {
     return;
   }
   SegmentState& s = request.segments[size_t(task.segment)];
-  if (task.kind == TaskKind::part) s.parts[size_t(task.part)] = PartState::free;
+  if (task.kind == TaskKind::sums) s.parts[size_t(task.part)] = Part{};
+  if (task.kind == TaskKind::giants) s.parts[size_t(task.part)].state = PartState::summed;
   if (task.kind == TaskKind::segment) s.state = State::ready;
   if (task.kind == TaskKind::finish) s.state = State::split;
+}
+
+void Schedule::lose(i64 w) {
+  for (auto& [number, request] : requests_)
+    for (SegmentState& s : request.segments) {
+      if (s.state != State::split) continue;
+      for (Part& part : s.parts) {
+        const bool is_sent = part.state == PartState::done && &part != &s.parts[0];
+        if (part.worker != w || is_sent) continue;
+        done_ -= part.seconds;
+        part = Part{};
+      }
+    }
+}
+
+i64 Schedule::reader_of(const Task& task, const PartId& part) const {
+  const MapCut cut(segments_.all[size_t(task.segment)].map, task.parts);
+  const i64 reader = part.kind == PartKind::row ? cut.owner(part.giant) : 0;
+  return requests_.at(task.request).segments[size_t(task.segment)].parts[size_t(reader)].worker;
 }
 
 }  // namespace sinter::serve

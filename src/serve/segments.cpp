@@ -68,7 +68,11 @@ Segments cut(const EncryptedProgram& program) {
     s.of[size_t(k)] = own;
     Segment& segment = s.all[size_t(own)];
     const double seconds = encrypted::cost_of(program, k).seconds;
-    if (segment.instructions.empty() && segment.is_map) segment.map_seconds = seconds;
+    if (segment.instructions.empty() && segment.is_map) {
+      segment.map_seconds = seconds;
+      segment.map = outline_of(program.maps[size_t(i.table)].plan(program.slots()), i.level,
+                               std::ssize(program.params.p()));
+    }
     segment.seconds += seconds;
     segment.instructions.push_back(k);
     for (i32 v : reads) {

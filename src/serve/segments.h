@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "encrypted/program.h"
+#include "serve/map_cut.h"
 
 namespace sinter::serve {
 
@@ -17,7 +18,8 @@ struct Segment {
   std::vector<i32> readers;       ///< segments that read an export
   i64 needs = 0;                  ///< segments that it reads
   bool is_map = false;            ///< begins with a linear map
-  double map_seconds = 0;         ///< predicted for that map, one thread
+  MapOutline map;                 ///< of that map
+  double map_seconds = 0;         ///< predicted for it, one thread
   double seconds = 0;             ///< for all of it
   double to_end = 0;              ///< along the longest path from its beginning to the output
 };

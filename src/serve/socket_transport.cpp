@@ -6,28 +6,37 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <mutex>
+#include <vector>
 
 #include "base/error.h"
 
 namespace sinter::serve {
 namespace {
 
+constexpr i64 kKeptFrames = 2;      // of the largest payload: buffers kept for the next
+constexpr size_t kMostPieces = 64;  // of one call; the system takes IOV_MAX
+
 class SocketTransport : public Transport {
  public:
   SocketTransport(FileDescriptor socket, std::string peer, const TransportLimits& limits)
-      : socket_(std::move(socket)), peer_(std::move(peer)), limits_(limits) {}
+      : socket_(std::move(socket)),
+        peer_(std::move(peer)),
+        limits_(limits),
+        buffers_(std::make_shared<ring::BufferCache>(kKeptFrames * limits.max_payload)) {}
 
   void send(const Frame& frame) override {
     const std::lock_guard lock(sending_);
     check_whole();
     whole_or_broken([&] {
-      send_all(frame.header);
-      send_all(frame.payload->bytes());
+      std::vector<iovec> pieces{piece_of(frame.header)};
+      for (const Payload::Piece& piece : frame.payload->pieces()) pieces.push_back(piece_of(piece));
+      send_all(pieces);
     });
   }
 
@@ -36,13 +45,8 @@ class SocketTransport : public Transport {
     if (!ready(POLLIN, seconds)) return std::nullopt;
     Frame frame;
     whole_or_broken([&] {
-      receive_all(frame.header);
-      const ParsedHeader header = parse_frame_header(frame.header, limits_.max_payload, peer_);
-      const auto payload = std::make_shared<Payload>(header.payload_bytes);
-      receive_all(payload->bytes());
-      check_payload(header, payload->bytes(), peer_);
-      frame.info = header.info;
-      frame.payload = payload;
+      frame = read_frame([this](std::span<std::byte> out) { receive_all(out); },
+                         limits_.max_payload, peer_, buffers_);
     });
     return frame;
   }
@@ -68,18 +72,25 @@ class SocketTransport : public Transport {
 
   /// Waits for the event; false when it does not come in time.
   bool ready(short event, double seconds) const {
+    constexpr double kMostMs = 1e9;  // poll counts in int
     pollfd waiting{socket_.get(), event, 0};
-    const int found = ::poll(&waiting, 1, int(std::ceil(seconds * 1000)));
+    const int found = ::poll(&waiting, 1, int(std::min(std::ceil(seconds * 1000), kMostMs)));
     require(found >= 0 || errno == EINTR, ErrorKind::io, peer_, ": ", std::strerror(errno));
     return found > 0;
   }
 
-  void send_all(std::span<const std::byte> data) {
-    while (!data.empty()) {
-      const ssize_t sent =
-          ::send(socket_.get(), data.data(), data.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  static iovec piece_of(std::span<const std::byte> data) {
+    return {const_cast<std::byte*>(data.data()), data.size()};  // only read
+  }
+
+  void send_all(std::span<iovec> pieces) {
+    while (!pieces.empty()) {
+      msghdr message{};
+      message.msg_iov = pieces.data();
+      message.msg_iovlen = std::min(pieces.size(), kMostPieces);
+      const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent >= 0) {
-        data = data.subspan(size_t(sent));
+        pieces = after(pieces, size_t(sent));
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
         require(ready(POLLOUT, limits_.stall_s), ErrorKind::io, peer_, ": took nothing for ",
                 limits_.stall_s, " s");
@@ -87,6 +98,19 @@ class SocketTransport : public Transport {
         require(errno == EINTR, ErrorKind::io, peer_, ": is gone: ", std::strerror(errno));
       }
     }
+  }
+
+  /// What is left when `count` bytes are gone.
+  static std::span<iovec> after(std::span<iovec> pieces, size_t count) {
+    while (!pieces.empty() && count >= pieces[0].iov_len) {
+      count -= pieces[0].iov_len;
+      pieces = pieces.subspan(1);
+    }
+    if (count > 0) {
+      pieces[0].iov_base = static_cast<std::byte*>(pieces[0].iov_base) + count;
+      pieces[0].iov_len -= count;
+    }
+    return pieces;
   }
 
   void receive_all(std::span<std::byte> data) {
@@ -107,6 +131,7 @@ class SocketTransport : public Transport {
   FileDescriptor socket_;
   std::string peer_;
   TransportLimits limits_;
+  std::shared_ptr<ring::BufferCache> buffers_;  ///< of payloads received
   std::mutex sending_;
   std::atomic<bool> broken_ = false;
 };

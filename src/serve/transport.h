@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A connection of two that exchange frames: a socket between processes (socket_transport.h) or two
-// ranks of an MPI job (mpi_transport.h). Who broke off in the middle of a frame is broken for good:
-// every later call fails.
+// A connection of two that exchange frames: a socket between processes (socket_transport.h), two
+// ranks of an MPI job (mpi_transport.h) or two threads (local_transport.h). Who broke off in the
+// middle of a frame is broken for good: every later call fails.
 #pragma once
 #include <memory>
 #include <optional>

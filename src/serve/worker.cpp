@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Three threads: the caller computes, one receives (values into the store, tasks into a queue,
-// pings answered at once), one encodes and sends results while the next instruction runs.
+// Three threads: the caller computes, one receives (values into the store, tasks into a queue), one
+// encodes and sends results, and answers to pings, while the next instruction runs. The receiver
+// never waits for a send: two workers whose parts go to each other would wait in a circle.
 #include "serve/worker.h"
 
 #include <atomic>
-#include <condition_variable>
-#include <deque>
-#include <map>
-#include <mutex>
 #include <new>
 #include <set>
 #include <thread>
@@ -16,6 +13,8 @@
 #include "base/timer.h"
 #include "encrypted/execute.h"
 #include "serve/messages.h"
+#include "serve/queue.h"
+#include "serve/store.h"
 
 namespace sinter::serve {
 namespace {
@@ -26,76 +25,6 @@ using encrypted::Instruction;
 using encrypted::Opcode;
 
 constexpr double kPollSeconds = 1;
-
-/// Values and parts of linear maps by request. thread: safe
-class Store {
- public:
-  using Value = std::shared_ptr<const Ciphertext>;
-  using Part = std::shared_ptr<const ckks::ExtendedCiphertext>;
-
-  void put(u64 request, i32 value, Value x) {
-    const std::lock_guard lock(mutex_);
-    values_[{request, value}] = std::move(x);
-  }
-  void put(u64 request, i32 value, u32 part, Part x) {
-    const std::lock_guard lock(mutex_);
-    parts_[{request, value}][part] = std::move(x);
-  }
-  /// nullptr when it is not here
-  Value find(u64 request, i32 value) const {
-    const std::lock_guard lock(mutex_);
-    const auto it = values_.find({request, value});
-    return it == values_.end() ? nullptr : it->second;
-  }
-  std::map<u32, Part> parts(u64 request, i32 value) const {
-    const std::lock_guard lock(mutex_);
-    const auto it = parts_.find({request, value});
-    return it == parts_.end() ? std::map<u32, Part>() : it->second;
-  }
-  void erase(u64 request, i32 value) {
-    const std::lock_guard lock(mutex_);
-    values_.erase({request, value});
-    parts_.erase({request, value});
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::map<std::pair<u64, i32>, Value> values_;
-  std::map<std::pair<u64, i32>, std::map<u32, Part>> parts_;
-};
-
-/// What one thread leaves for another. thread: safe
-template <class Item>
-class Queue {
- public:
-  void push(Item item) {
-    const std::lock_guard lock(mutex_);
-    items_.push_back(std::move(item));
-    changed_.notify_one();
-  }
-  /// Wakes whoever waits; what is queued is still given out when drain is set.
-  void close(bool drain) {
-    const std::lock_guard lock(mutex_);
-    is_closed_ = true;
-    if (!drain) items_.clear();
-    changed_.notify_all();
-  }
-  /// Nothing once closed and empty.
-  std::optional<Item> pop() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return is_closed_ || !items_.empty(); });
-    if (items_.empty()) return std::nullopt;
-    Item item = std::move(items_.front());
-    items_.pop_front();
-    return item;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Item> items_;
-  bool is_closed_ = false;
-};
 
 class Worker {
  public:
@@ -128,11 +57,21 @@ class Worker {
     try {
       while (!is_stopped_)
         if (const std::optional<Frame> frame = transport_.receive(kPollSeconds)) accept(*frame);
-    } catch (const std::exception&) {  // the coordinator is gone or talks nonsense: the end
+    } catch (const Error& e) {  // the coordinator is gone, or what it sent is no value: the end
+      tell(e);
+    } catch (const std::exception&) {
     }
     if (on_lost_) on_lost_();
     is_stopped_ = true;
     tasks_.close(false);
+  }
+
+  /// The last word, if somebody is there to hear it.
+  void tell(const Error& error) {
+    try {
+      transport_.send(failed_frame(info(FrameKind::failed, 0), error));
+    } catch (const Error&) {
+    }
   }
 
   void accept(const Frame& frame) {
@@ -151,13 +90,12 @@ class Worker {
       case FrameKind::part: {
         const ValueHeader h = check_header(program_, frame, peer);
         store_.put(request, i32(h.value), h.part,
-                   std::make_shared<const ckks::ExtendedCiphertext>(
+                   std::make_shared<const ckks::LinearPart>(
                        decode_part(r_.context, program_, frame, peer)));
         break;
       }
       case FrameKind::task: {
-        const i64 count = std::max(std::ssize(segments_.all), i64(1));
-        Task task = parse_task(frame, count, peer);
+        Task task = parse_task(frame, std::ssize(segments_.all), peer);
         prefetch_keys(task);
         tasks_.push(std::move(task));
         break;
@@ -166,7 +104,7 @@ class Worker {
         for (i32 v : parse_release(frame, peer)) store_.erase(request, v);
         break;
       case FrameKind::ping:
-        transport_.send(make_frame(info(FrameKind::pong, 0)));
+        results_.push([this] { return make_frame(info(FrameKind::pong, 0)); });
         break;
       case FrameKind::stop:
         is_stopped_ = true;
@@ -183,7 +121,16 @@ class Worker {
     const Instruction& i = head(task);
     if (i.op != Opcode::linear) return;
     const ckks::LinearPlan plan = program_.maps[size_t(i.table)].plan(program_.slots());
-    for (i64 steps : plan.rotations) r_.keys.will_need(r_.context, steps);
+    const auto hint = [&](i64 steps) {
+      if (steps != 0) r_.keys.will_need(r_.context, steps);
+    };
+    if (task.kind == TaskKind::giants) {
+      const auto [from, to] = cut_of(task).giants(task.part);
+      for (i64 g = from; g < to; ++g)
+        hint(plan.form == ckks::GiantForm::horner ? plan.baby_count : plan.giants[size_t(g)].steps);
+    } else {
+      for (i64 steps : task.kind == TaskKind::sums ? plan.babies : plan.rotations) hint(steps);
+    }
   }
 
   void send_all() {
@@ -200,8 +147,10 @@ class Worker {
     try {
       if (task.kind == TaskKind::whole)
         run_whole(request);
-      else if (task.kind == TaskKind::part)
-        run_part(task);
+      else if (task.kind == TaskKind::sums)
+        run_sums(task);
+      else if (task.kind == TaskKind::giants)
+        run_giants(task);
       else
         run_segment(task);
       const Frame frame = done_frame(info(FrameKind::done, request), {task.id, timer.wall_s()});
@@ -222,7 +171,7 @@ class Worker {
 
   void send_value(u64 request, i32 v, const Store::Value& x) {
     results_.push([this, request, v, x] {
-      return make_frame(info(FrameKind::value, request), encode_value(r_.context, u32(v), *x));
+      return make_frame(info(FrameKind::value, request), encode_value(u32(v), x));
     });
   }
 
@@ -252,31 +201,66 @@ class Worker {
     send_value(request, i32(program_.instructions.size()) - 1, out);
   }
 
-  void run_part(const Task& task) {
+  MapCut cut_of(const Task& task) const {
+    return {segments_.all[size_t(task.segment)].map, task.parts};
+  }
+
+  /// A part of a map goes to whoever computes part `reader` of it: it stays here when that is us.
+  void place(const Task& task, i64 reader, const PartId& id, ckks::LinearPart part) {
     const u64 request = u64(task.request);
     const i32 v = segments_.all[size_t(task.segment)].instructions.front();
-    const Instruction& i = head(task);
-    require(i.op == Opcode::linear, ErrorKind::bad_input, "worker: value ", v, " has no parts");
-    const encrypted::LinearMap& map = program_.maps[size_t(i.table)];
-    const ckks::LinearPlan part = ckks::giants_of(map.plan(program_.slots()), task.from, task.to);
-    const auto sum = std::make_shared<const ckks::ExtendedCiphertext>(
-        ckks::apply_linear_part(r_.context, part, encrypted::source_of(map), i.plain_scale,
-                                *value(request, i.a), r_.keys, r_.pool, r_.linear));
-    store_.put(request, v, u32(task.part), sum);
-    results_.push([this, request, v, part = u32(task.part), sum] {
-      return make_frame(info(FrameKind::part, request),
-                        encode_part(r_.context, u32(v), part, *sum));
+    const auto shared = std::make_shared<const ckks::LinearPart>(std::move(part));
+    if (reader == task.part) return store_.put(request, v, id.number(), shared);
+    results_.push([this, request, v, id, shared] {
+      return make_frame(info(FrameKind::part, request), encode_part(u32(v), id, shared));
     });
   }
 
+  void run_sums(const Task& task) {
+    const Instruction& i = head(task);
+    const encrypted::LinearMap& map = program_.maps[size_t(i.table)];
+    const MapCut cut = cut_of(task);
+    ckks::sum_limbs(
+        r_.context, map.plan(program_.slots()), encrypted::source_of(map), i.plain_scale,
+        *value(u64(task.request), i.a), r_.keys, r_.pool, cut.limbs(task.part), cut.chunk(),
+        [&](ckks::LimbSums sums) {
+          const int first = sums.total.first_limb;
+          for (size_t g = 0; g < sums.rows.size(); ++g)
+            if (!sums.rows[g].polys.empty())
+              place(task, cut.owner(i64(g)), {PartKind::row, first, i64(g)},
+                    std::move(sums.rows[g]));
+          place(task, 0, {PartKind::limbs, first, 0}, std::move(sums.total));
+        },
+        r_.linear);
+  }
+
+  void run_giants(const Task& task) {
+    const Instruction& i = head(task);
+    const u64 request = u64(task.request);
+    const i32 v = segments_.all[size_t(task.segment)].instructions.front();
+    const auto [from, to] = cut_of(task).giants(task.part);
+    std::vector<ckks::GiantRow> rows;
+    const Store::Parts parts = store_.parts(request, v);
+    for (const auto& [number, part] : parts) {
+      const PartId id = PartId::of(number).value();
+      if (id.kind != PartKind::row || id.giant < from || id.giant >= to) continue;
+      rows.push_back({id.giant, part.get()});
+      store_.erase_part(request, v, number);
+    }
+    place(task, 0, {PartKind::giants, 0, from},
+          ckks::add_giants(r_.context, program_.maps[size_t(i.table)].plan(program_.slots()), from,
+                           to, rows, r_.keys, r_.pool));
+  }
+
   Ciphertext finished_map(const Task& task, i32 v) {
-    const std::map<u32, Store::Part> parts = store_.parts(u64(task.request), v);
-    std::vector<const ckks::ExtendedCiphertext*> all;
+    const Store::Parts parts = store_.parts(u64(task.request), v);
+    std::vector<const ckks::LinearPart*> terms;
     for (const auto& [number, part] : parts)
-      if (number < u32(task.parts)) all.push_back(part.get());
-    require(std::ssize(all) == task.parts, ErrorKind::internal, "worker: value ", v, ": ",
-            all.size(), " of ", task.parts, " parts were sent");
-    return ckks::finish_linear(r_.context, all, r_.pool);
+      if (PartId::of(number).value().kind != PartKind::row) terms.push_back(part.get());
+    const i64 count = cut_of(task).term_count();
+    require(std::ssize(terms) == count, ErrorKind::internal, "worker: value ", v, ": ",
+            terms.size(), " of ", count, " terms were sent");
+    return ckks::finish_linear(r_.context, terms, r_.pool);
   }
 
   void run_segment(const Task& task) {

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "serve/local_transport.h"
 #include "serve/socket_transport.h"
 
 namespace sinter::serve {
@@ -17,15 +18,25 @@ namespace {
 
 std::vector<std::byte> bytes_of(const Frame& frame) {
   std::vector<std::byte> all(frame.header.begin(), frame.header.end());
-  all.insert(all.end(), frame.payload->bytes().begin(), frame.payload->bytes().end());
+  for (const Payload::Piece& piece : frame.payload->pieces())
+    all.insert(all.end(), piece.begin(), piece.end());
   return all;
 }
 
-Payload random_payload(i64 size) {
+std::shared_ptr<const Payload> random_payload(i64 size) {
   Rng rng(7);
-  Payload payload(size);
-  for (std::byte& b : payload.bytes()) b = std::byte(rng.below(256));
+  const auto payload = std::make_shared<Payload>(size);
+  for (std::byte& b : payload->buffer()) b = std::byte(rng.below(256));
   return payload;
+}
+
+/// The same bytes in pieces: a head and rests of odd lengths, one of them empty.
+std::shared_ptr<const Payload> in_pieces(const std::shared_ptr<const Payload>& whole) {
+  const Payload::Piece all = whole->bytes();
+  const size_t third = all.size() / 3;
+  const std::vector<Payload::Piece> rest = {all.subspan(7, third), all.subspan(7 + third, 0),
+                                            all.subspan(7 + third)};
+  return std::make_shared<const Payload>(all.first(7), rest, whole);
 }
 
 template <class Body>
@@ -44,7 +55,7 @@ bool is_readable(int socket) {
 }
 
 TEST(Frame, every_flipped_bit_is_noticed) {
-  const Frame frame = make_frame({FrameKind::value, 3, 4, 5}, random_payload(40).bytes());
+  const Frame frame = make_frame({FrameKind::value, 3, 4, 5}, random_payload(40));
   std::vector<std::byte> bytes = bytes_of(frame);
   const Frame read = parse_frame(bytes, 100, "peer");
   EXPECT_EQ(read.info.request, 3u);
@@ -59,9 +70,25 @@ TEST(Frame, every_flipped_bit_is_noticed) {
     }
 }
 
+TEST(Frame, pieces_have_the_bytes_and_the_checksum_of_one_buffer) {
+  for (i64 size : {30, 1000, 100000}) {
+    const auto whole = random_payload(size);
+    const auto pieces = in_pieces(whole);
+    ASSERT_EQ(pieces->size(), size);
+    ASSERT_EQ(pieces->pieces().size(), 3u);
+    const FrameInfo info{FrameKind::value, 1, 2, 3};
+    EXPECT_EQ(bytes_of(make_frame(info, pieces)), bytes_of(make_frame(info, whole)));
+    for (i64 from : {i64(0), i64(6), i64(7), size / 3 + 3, size - 1}) {
+      std::vector<std::byte> some(size_t(std::min(size - from, size / 2)));
+      pieces->copy_to(some, from);
+      EXPECT_TRUE(std::ranges::equal(some, whole->bytes().subspan(size_t(from), some.size())));
+    }
+  }
+}
+
 TEST(Frame, large_short_and_unknown_frames_are_refused) {
   const std::vector<std::byte> bytes =
-      bytes_of(make_frame({FrameKind::ping, 0, 0, 0}, random_payload(40).bytes()));
+      bytes_of(make_frame({FrameKind::ping, 0, 0, 0}, random_payload(40)));
   EXPECT_NE(error_of([&] { parse_frame(bytes, 39, "p"); }).find("at most 39 bytes, found 40"),
             std::string::npos);
   EXPECT_NE(error_of([&] { parse_frame(std::span(bytes).first(63), 100, "p"); }), "");
@@ -81,13 +108,13 @@ TEST(Transport, frames_cross_a_socket_in_order_and_whole) {
   const std::vector<i64> sizes = {0, 1, 1000, i64(1) << 23, 5};
   std::thread sender([&] {
     for (i64 size : sizes)
-      left->send(make_frame({FrameKind::value, u64(size), 0, 0}, random_payload(size).bytes()));
+      left->send(make_frame({FrameKind::value, u64(size), 0, 0}, random_payload(size)->bytes()));
   });
   for (i64 size : sizes) {
     const std::optional<Frame> frame = right->receive(5);
     ASSERT_TRUE(frame);
     EXPECT_EQ(frame->info.request, u64(size));
-    EXPECT_TRUE(std::ranges::equal(frame->payload->bytes(), random_payload(size).bytes()));
+    EXPECT_TRUE(std::ranges::equal(frame->payload->bytes(), random_payload(size)->bytes()));
   }
   sender.join();
   EXPECT_FALSE(right->receive(0.01));
@@ -101,7 +128,7 @@ TEST(Transport, frames_arrive_while_one_is_on_its_way_out) {
   const auto right = make_socket_transport(std::move(b), "left", limits);
   const i64 large = i64(1) << 23;  // more than a socket holds: it waits for the other's receive
   std::thread sender([&] {
-    left->send(make_frame({FrameKind::value, 1, 0, 0}, random_payload(large).bytes()));
+    left->send(make_frame({FrameKind::value, 1, 0, 0}, random_payload(large)));
   });
   // The sender is in the middle of its frame when bytes are here.
   while (!is_readable(peer)) std::this_thread::yield();
@@ -117,7 +144,7 @@ TEST(Transport, frames_arrive_while_one_is_on_its_way_out) {
 
 TEST(Transport, a_peer_that_is_gone_silent_or_mad_is_an_error) {
   const TransportLimits limits{100, 0.1};
-  const Frame frame = make_frame({FrameKind::value, 0, 0, 0}, random_payload(50).bytes());
+  const Frame frame = make_frame({FrameKind::value, 0, 0, 0}, random_payload(50));
   const std::vector<std::byte> bytes = bytes_of(frame);
   {
     auto [a, b] = make_socket_pair();
@@ -143,10 +170,57 @@ TEST(Transport, a_peer_that_is_gone_silent_or_mad_is_an_error) {
   {
     auto [a, b] = make_socket_pair();
     const auto left = make_socket_transport(std::move(a), "right", limits);
-    const Frame large =
-        make_frame({FrameKind::value, 0, 0, 0}, random_payload(i64(1) << 22).bytes());
+    const Frame large = make_frame({FrameKind::value, 0, 0, 0}, random_payload(i64(1) << 22));
     EXPECT_NE(error_of([&] { left->send(large); }).find("took nothing"), std::string::npos);
     EXPECT_NE(error_of([&] { left->send(frame); }).find("broke off"), std::string::npos);
+  }
+}
+
+TEST(Transport, threads_of_one_process_hand_over_frames_without_copying) {
+  auto [left, right] = make_local_transports("left", "right");
+  const Frame frame = make_frame({FrameKind::value, 9, 0, 0}, in_pieces(random_payload(1000)));
+  left->send(frame);
+  left->send(make_frame({FrameKind::ping, 0, 0, 0}));
+  EXPECT_EQ(right->receive(5)->payload, frame.payload);
+  EXPECT_FALSE(left->receive(0.01));
+  left.reset();
+  EXPECT_EQ(right->receive(5)->info.kind, FrameKind::ping);
+  EXPECT_NE(error_of([&, &end = right] { end->receive(5); }).find("left: is gone"),
+            std::string::npos);
+  EXPECT_NE(error_of([&, &end = right] { end->send(frame); }).find("left: is gone"),
+            std::string::npos);
+}
+
+/// Sends the bytes from another thread, then closes; out: the error of who receives.
+std::string error_of_receiving(std::span<const std::byte> bytes, i64 max_payload) {
+  auto [a, b] = make_socket_pair();
+  const auto left = make_socket_transport(std::move(a), "right", {max_payload, 20});
+  std::thread sender([bytes, end = std::move(b)]() mutable {
+    for (auto rest = bytes; !rest.empty();) {
+      const ssize_t sent = ::send(end.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+      if (sent <= 0) break;  // the receiver has refused it
+      rest = rest.subspan(size_t(sent));
+    }
+    end = FileDescriptor();
+  });
+  const std::string error = error_of([&] { left->receive(20); });
+  EXPECT_NE(error_of([&] { left->receive(20); }).find("broke off"), std::string::npos);
+  sender.join();
+  return error;
+}
+
+TEST(Transport, a_large_payload_that_is_cut_off_or_damaged_is_an_error) {
+  const i64 large = i64(1) << 24;
+  std::vector<std::byte> bytes =
+      bytes_of(make_frame({FrameKind::value, 0, 0, 0}, random_payload(large)));
+  for (size_t part : {bytes.size() / 2, bytes.size() - 1})
+    EXPECT_NE(error_of_receiving(std::span(bytes).first(part), large).find("right: is gone"),
+              std::string::npos);
+  for (size_t at : {size_t(kFrameHeaderBytes), bytes.size() / 2, bytes.size() - 1}) {
+    bytes[at] ^= std::byte(1);
+    EXPECT_NE(error_of_receiving(bytes, large).find("checksum of a frame does not match"),
+              std::string::npos);
+    bytes[at] ^= std::byte(1);
   }
 }
 

@@ -3,13 +3,15 @@
 // however the work is split, and whatever becomes of a worker.
 #include <algorithm>
 #include <atomic>
-#include <mutex>
+#include <optional>
+#include <set>
 #include <thread>
 
 #include "ckks/secret_key.h"
 #include "ckks/serialize.h"
 #include "encrypted/execute.h"
 #include "serve/coordinator.h"
+#include "serve/local_transport.h"
 #include "serve/messages.h"
 #include "serve/schedule.h"
 #include "serve/socket_transport.h"
@@ -58,6 +60,11 @@ Session& patches() {
   return session;
 }
 
+/// Points to x without owning it.
+std::shared_ptr<const Ciphertext> lent(const Ciphertext& x) {
+  return {std::shared_ptr<const void>(), &x};
+}
+
 /// What a worker of a test does at its end of the socket.
 using Life = std::function<void(Session&, const std::shared_ptr<Transport>&)>;
 
@@ -66,17 +73,24 @@ void work(Session& s, const std::shared_ptr<Transport>& end) {
   serve(*end, *s.program, {*s.context, s.keys, pool});
 }
 
-Link link_to(Session& s, const Life& life) {
+using Ends = std::pair<std::shared_ptr<Transport>, std::shared_ptr<Transport>>;
+
+Ends connected(Session& s) {
   auto [ours, theirs] = make_socket_pair();
-  auto end = make_socket_transport(std::move(theirs), "coordinator", s.limits());
-  const auto thread = std::make_shared<std::thread>([&s, life, end = std::move(end)]() mutable {
+  return {make_socket_transport(std::move(ours), "worker", s.limits()),
+          make_socket_transport(std::move(theirs), "coordinator", s.limits())};
+}
+
+Link link_to(Session& s, const Life& life, Ends ends) {
+  const std::shared_ptr<Transport> transport = ends.first;
+  const auto thread = std::make_shared<std::thread>([&s, life, end = ends.second]() mutable {
     try {
       life(s, end);
     } catch (const Error&) {
     }
     end.reset();
   });
-  const auto transport = make_socket_transport(std::move(ours), "worker", s.limits());
+  ends = {};
   return {transport, [thread, transport](bool) {
             try {
               transport->send(make_frame({FrameKind::stop, 0, 0, 0}));
@@ -94,12 +108,11 @@ struct Outcome {
 
 /// life(worker, start): what the worker does that is started as number `start` of all.
 Outcome run(Session& s, i64 workers, i64 images, const std::function<Life(i64, i64)>& life,
-            CoordinatorOptions options = {}) {
+            CoordinatorOptions options = {}, const std::function<Ends()>& connect = {}) {
   Outcome out;
   out.bytes.resize(size_t(images));
   std::atomic<i64> starts = 0;
   options.workers = workers;
-  std::mutex mutex;
   options.warn = [&](const std::string& text) { out.warnings.push_back(text); };
   const Requests requests = {images,
                              [&](i64 i) {
@@ -112,7 +125,8 @@ Outcome run(Session& s, i64 workers, i64 images, const std::function<Life(i64, i
                                out.bytes[size_t(i)] = ckks::save_ciphertext(*s.context, x);
                              }};
   out.stats = coordinate(
-      *s.program, *s.context, s.keys, [&](i64 w) { return link_to(s, life(w, starts++)); },
+      *s.program, *s.context, s.keys,
+      [&](i64 w) { return link_to(s, life(w, starts++), connect ? connect() : connected(s)); },
       requests, options);
   return out;
 }
@@ -123,12 +137,26 @@ Outcome run(Session& s, i64 workers, i64 images) {
 
 TEST(Workers, any_number_of_them_gives_the_bytes_of_execute) {
   Session& s = patches();
-  for (i64 workers : {1, 2, 3, 5}) {
-    const Outcome out = run(s, workers, 1);
-    EXPECT_EQ(out.bytes[0], s.expected[0]) << workers << " workers";
-    EXPECT_TRUE(out.warnings.empty()) << out.warnings[0];
-    EXPECT_EQ(out.stats.lost_tasks, 0);
+  for (double split_s : {1e9, 0.0}) {
+    CoordinatorOptions options;
+    options.split_s = split_s;
+    for (i64 workers : {1, 2, 3, 5}) {
+      const Outcome out = run(
+          s, workers, 1, [](i64, i64) { return work; }, options);
+      EXPECT_EQ(out.bytes[0], s.expected[0]) << workers << " workers";
+      EXPECT_TRUE(out.warnings.empty()) << out.warnings[0];
+      EXPECT_EQ(out.stats.lost_tasks, 0);
+    }
   }
+}
+
+TEST(Workers, in_this_process_they_are_handed_frames_as_they_are) {
+  Session& s = patches();
+  const Outcome out = run(
+      s, 3, 1, [](i64, i64) { return work; }, {},
+      [] { return make_local_transports("coordinator", "worker"); });
+  EXPECT_EQ(out.bytes[0], s.expected[0]);
+  EXPECT_TRUE(out.warnings.empty());
 }
 
 TEST(Workers, several_images_are_whole_tasks_and_the_rest_is_split) {
@@ -182,6 +210,59 @@ TEST(Workers, the_work_of_one_that_falls_silent_is_done_by_others) {
                   "did not answer", 2);
 }
 
+/// Works between the coordinator and a true worker and breaks off at the count-th task of a kind.
+Life until(TaskKind kind, i64 count) {
+  return [=](Session& s, const std::shared_ptr<Transport>& end) {
+    auto [ours, theirs] = make_socket_pair();
+    const auto inner = make_socket_transport(std::move(theirs), "middle", s.limits());
+    std::thread worker([&] {
+      try {
+        work(s, inner);
+      } catch (const Error&) {
+      }
+    });
+    auto outer = make_socket_transport(std::move(ours), "inner", s.limits());
+    const auto pass_all = [&] {
+      i64 left = count;
+      for (bool is_over = false; !is_over;) {
+        if (const std::optional<Frame> frame = end->receive(0.002)) {
+          is_over = frame->info.kind == FrameKind::stop;
+          if (frame->info.kind == FrameKind::task)
+            left -= parse_task(*frame, 1000, "coordinator").kind == kind;
+          if (left == 0) break;
+          outer->send(*frame);
+        }
+        while (const std::optional<Frame> frame = outer->receive(0.002)) end->send(*frame);
+      }
+    };
+    try {
+      pass_all();
+    } catch (const Error&) {
+    }
+    try {
+      outer->send(make_frame({FrameKind::stop, 0, s.program->hash, s.keys.key_id()}));
+    } catch (const Error&) {
+    }
+    outer.reset();
+    worker.join();
+  };
+}
+
+TEST(Workers, one_that_dies_in_any_phase_of_a_map_in_parts_is_replaced) {
+  Session& s = patches();
+  for (TaskKind kind : {TaskKind::sums, TaskKind::giants, TaskKind::finish, TaskKind::segment})
+    for (i64 count : {1, 2}) {
+      CoordinatorOptions options;
+      options.split_s = 0;
+      const Outcome out = run(
+          s, 2, 1,
+          [&](i64, i64 start) -> Life { return start == 1 ? until(kind, count) : Life(work); },
+          options);
+      EXPECT_EQ(out.bytes[0], s.expected[0]) << "kind " << u32(kind) << ", task " << count;
+      EXPECT_LE(out.stats.lost_workers, 1);
+    }
+}
+
 TEST(Workers, garbage_is_refused_and_its_sender_replaced) {
   const auto info = [](Session& s, FrameKind kind) {
     return FrameInfo{kind, 0, s.program->hash, s.keys.key_id()};
@@ -194,22 +275,60 @@ TEST(Workers, garbage_is_refused_and_its_sender_replaced) {
   expect_recovery(until_task(1,
                              [=](Session& s, const std::shared_ptr<Transport>& end) {
                                end->send(make_frame(info(s, FrameKind::value),
-                                                    encode_value(*s.context, 0, s.inputs[0][0])));
+                                                    encode_value(0, lent(s.inputs[0][0]))));
                              }),
                   "which it was not asked for");
-  expect_recovery(until_task(1,
-                             [=](Session& s, const std::shared_ptr<Transport>& end) {
-                               end->send(make_frame(
-                                   info(s, FrameKind::value),
-                                   encode_value(*s.context, u32(s.program->instructions.size() - 1),
-                                                s.inputs[0][0])));
-                             }),
-                  "expected two polynomials of level");
+  expect_recovery(
+      until_task(1,
+                 [=](Session& s, const std::shared_ptr<Transport>& end) {
+                   end->send(make_frame(info(s, FrameKind::value),
+                                        encode_value(u32(s.program->instructions.size() - 1),
+                                                     lent(s.inputs[0][0]))));
+                 }),
+      "expected two polynomials of level");
   expect_recovery(until_task(1,
                              [=](Session& s, const std::shared_ptr<Transport>& end) {
                                end->send(done_frame(info(s, FrameKind::done), {77, 0}));
                              }),
                   "whose results it did not send");
+}
+
+/// Value v as its instruction wants it, but for one residue.
+std::shared_ptr<const Ciphertext> with_a_large_residue(Session& s, u32 v) {
+  const encrypted::Instruction& i = s.program->instructions[v];
+  std::vector<ring::RnsPoly> polys;
+  for (int p = 0; p < 2; ++p) polys.emplace_back(s.context->n(), i.level + 1);
+  polys[1].limb(i.level)[5] = ~u64(0);
+  return std::make_shared<const Ciphertext>(std::move(polys), i.scale, i.level,
+                                            s.context->params().hash());
+}
+
+TEST(Workers, a_result_with_residues_that_are_too_large_is_not_delivered) {
+  const Life bad = until_task(1, [](Session& s, const std::shared_ptr<Transport>& end) {
+    const u32 last = u32(s.program->instructions.size() - 1);
+    end->send(make_frame({FrameKind::value, 0, s.program->hash, s.keys.key_id()},
+                         encode_value(last, with_a_large_residue(s, last))));
+  });
+  Session& s = patches();
+  const Outcome out = run(s, 1, 1, [&](i64, i64 start) { return start == 0 ? bad : Life(work); });
+  EXPECT_EQ(out.bytes[0], s.expected[0]);
+  ASSERT_EQ(out.warnings.size(), 1u);
+  EXPECT_NE(out.warnings[0].find("expected residues below the prime"), std::string::npos);
+}
+
+TEST(Workers, an_operand_with_residues_that_are_too_large_is_reported_by_its_reader) {
+  Session& s = patches();
+  auto [ours, theirs] = connected(s);
+  std::thread worker([&s, end = theirs] { work(s, end); });
+  EXPECT_EQ(ours->receive(20)->info.kind, FrameKind::hello);
+  ours->send(make_frame({FrameKind::value, 0, s.program->hash, s.keys.key_id()},
+                        encode_value(0, with_a_large_residue(s, 0))));
+  const std::optional<Frame> answer = ours->receive(20);
+  ASSERT_TRUE(answer);
+  ASSERT_EQ(answer->info.kind, FrameKind::failed);
+  EXPECT_NE(std::string(parse_failed(*answer, "w").what()).find("expected residues below"),
+            std::string::npos);
+  worker.join();
 }
 
 TEST(Workers, with_none_left_the_error_says_why) {
@@ -261,27 +380,34 @@ TEST(Schedule, parts_wait_for_workers_and_lost_tasks_come_back) {
   i64 exports = 0;
   for (const Segment& segment : segments.all) exports += std::ssize(segment.exports);
   EXPECT_GE(exports, std::ssize(segments.all));
-  // Every task given back twice: the order stays possible and every segment is done once.
-  Schedule schedule(*s.program, segments);
-  schedule.add(4, false);
-  std::vector<Task> running;
-  i64 finished = 0;
-  for (i64 round = 0; !schedule.is_finished(); ++round) {
-    ASSERT_LT(round, 10000);
-    while (const std::optional<Task> task = schedule.take(3 - std::ssize(running)))
-      running.push_back(*task);
-    ASSERT_FALSE(running.empty());
-    const Task task = running.front();
-    running.erase(running.begin());
-    if (round % 3 != 2) {
-      schedule.give_back(task);
-      continue;
+  // Workers are lost all the time: the order stays possible and every segment is done once.
+  for (double split_s : {0.0, 1e9}) {
+    Schedule schedule(segments, split_s);
+    schedule.add(4, false);
+    std::vector<std::optional<Task>> running(3);
+    std::set<TaskKind> kinds;
+    i64 finished = 0;
+    for (i64 round = 0; !schedule.is_finished(); ++round) {
+      ASSERT_LT(round, 10000);
+      for (size_t w = 0; w < running.size(); ++w)
+        if (!running[w]) running[w] = schedule.take(i64(w), 3);
+      size_t w = size_t(round % 3);
+      while (!running[w]) {
+        w = (w + 1) % 3;
+        ASSERT_TRUE(running[w] || w != size_t(round % 3)) << "nobody has a task";
+      }
+      const Task task = *std::exchange(running[w], std::nullopt);
+      if (round % 5 < 2) schedule.give_back(task);
+      if (round % 5 == 1) schedule.lose(i64(w));
+      if (round % 5 < 2) continue;
+      schedule.done(task);
+      kinds.insert(task.kind);
+      if (task.kind == TaskKind::segment || task.kind == TaskKind::finish) ++finished;
     }
-    schedule.done(task);
-    if (task.kind != TaskKind::part) ++finished;
+    EXPECT_EQ(finished, std::ssize(segments.all));
+    EXPECT_EQ(kinds.contains(TaskKind::giants), split_s == 0);
+    EXPECT_NEAR(schedule.seconds_done(), schedule.seconds_total(), 1e-6 * schedule.seconds_total());
   }
-  EXPECT_EQ(finished, std::ssize(segments.all));
-  EXPECT_NEAR(schedule.seconds_done(), schedule.seconds_total(), 1e-6 * schedule.seconds_total());
 }
 
 }  // namespace
