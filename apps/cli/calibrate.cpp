@@ -76,7 +76,7 @@ void add_calibrate(CLI::App& app) {
   command->add_option("-o,--output", o->output,
                       "write the figures here; else where compile looks for them");
   command->add_option("--log-n", o->log_n, "ring sizes to measure, ascending; 13 to 16 if left out")
-      ->check(CLI::Range(10, 16));
+      ->check(between(10, 16));
   add_json(*command, o->json);
   command->footer("Example:\n  sinter calibrate -o server-units.json");
   command->callback([=] { run_calibrate(*o); });

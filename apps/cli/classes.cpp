@@ -21,6 +21,9 @@ ClassNames ClassNames::read(const std::string& path) {
   ClassNames names;
   for (std::string line; std::getline(in, line);) {
     if (line.ends_with('\r')) line.pop_back();
+    require(std::none_of(line.begin(), line.end(), is_control), ErrorKind::bad_input, path,
+            ": expected one class name a line, found bytes that are no text in line ",
+            names.names_.size() + 1);
     names.names_.push_back(line);
   }
   require(!names.names_.empty(), ErrorKind::bad_input, path,

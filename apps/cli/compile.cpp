@@ -184,14 +184,15 @@ std::string summary_text(const encrypted::Explanation& e) {
     text += fmt::format(
         "\nkeys        {}, {} in memory\n{}{} in memory\npredicted   {} "
         "per {} on one core, {} on two, {:.1f} bits of precision\n"
-        "            the first + {} on one core, when keys are mapped from a file in memory\n"
+        "            the first image + {}: its keys are read for the first time, here from the\n"
+        "            system's cache of the file; from a disk it takes longer\n"
         "units       {}\n",
         count_text(e.key_count), bytes_text(e.key_bytes), inputs, bytes_text(e.ciphertext_bytes),
         seconds_text(e.seconds), images, seconds_text(e.seconds_two), e.precision_bits,
         seconds_text(e.first_seconds), e.units);
   }
-  for (const std::string& note : e.notes) text += "note        " + note + "\n";
-  if (!e.feasible) text += "cannot run  " + e.reason + "\n";
+  for (const std::string& note : e.notes) text += "note        " + printable(note) + "\n";
+  if (!e.feasible) text += "cannot run  " + printable(e.reason) + "\n";
   return text;
 }
 
@@ -284,7 +285,7 @@ void add_compile(CLI::App& app) {
   command->add_flag("--plan", o->plan, "list the plans there are, with what they cost");
   add_byte_size(*command, "--memory", o->memory, "memory that infer may take, e.g. 16G");
   command->add_option("--bits", o->bits, "least precision of the result, for the choice")
-      ->check(CLI::Range(1.0, 60.0))
+      ->check(between(1, 60))
       ->capture_default_str();
   command->add_option("--units", o->units,
                       "speed of the machine that will run it: a file of `sinter calibrate`, or "
@@ -292,7 +293,7 @@ void add_compile(CLI::App& app) {
   command
       ->add_option("--key-weight", o->key_weight,
                    "seconds of one image that a gigabyte less of keys may cost (default 1)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   command->add_flag("--horner", o->horner,
                     "let a linear map sum its giant steps one after the other under one key");
   command->add_flag("--pay-for-affine", o->pay_for_affine,

@@ -6,16 +6,12 @@
 // never be asked to.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
-#include <map>
-
 #include "base/file.h"
 #include "base/timer.h"
 #include "ckks/encoder.h"
-#include "ckks/noise.h"
 #include "ckks/secret_key.h"
 #include "cli/config.h"
+#include "cli/debug_layers.h"
 #include "cli/files.h"
 #include "cli/key_files.h"
 #include "cli/network_values.h"
@@ -25,8 +21,6 @@
 #include "cli/tensor_io.h"
 #include "cli/verbs.h"
 #include "encrypted/client.h"
-#include "encrypted/precision.h"
-#include "encrypted/simulate.h"
 #include "onnx/import.h"
 #include "runtime/executor.h"
 
@@ -50,15 +44,6 @@ struct Options {
   bool json = false;
 };
 
-/// One layer's result against the program on doubles and against the network.
-struct LayerError {
-  double largest = 0;          ///< |value|
-  double error = 0, mean = 0;  ///< largest and root mean square of the differences
-  double network_error = -1;   ///< largest difference to the network's value; -1: not known
-  std::string network_value;   ///< its name
-  double bits() const { return ckks::precision_estimate({largest, mean}); }
-};
-
 Tensor read_image(const EncryptedProgram& program, const Options& o) {
   Shape shape = to_shape(program.input_dims);
   if (!shape.empty()) shape[0] = Dim::symbol("images");
@@ -70,22 +55,10 @@ Tensor read_image(const EncryptedProgram& program, const Options& o) {
   return take(images, o.index, 1);
 }
 
-double largest_of(std::span<const double> values) {
-  double largest = 0;
-  for (double v : values) largest = std::max(largest, std::abs(v));
-  return largest;
-}
-
 Slots doubles_of(const Tensor& tensor) {
   Slots values;
   for (i64 e = 0; e < tensor.size(); ++e) values.push_back(tensor.as_double(e));
   return values;
-}
-
-double largest_difference(std::span<const double> a, std::span<const double> b) {
-  double largest = 0;
-  for (size_t e = 0; e < a.size(); ++e) largest = std::max(largest, std::abs(a[e] - b[e]));
-  return largest;
 }
 
 /// The float32 network's result; refuses a network that is not the program's.
@@ -105,65 +78,6 @@ Slots float_result(const Options& o, const Graph& graph, const Tensor& image,
   return result;
 }
 
-class Comparison {
- public:
-  Comparison(const LoadedProgram& loaded, const ckks::SecretKey& secret)
-      : p_(*loaded.program),
-        context_(*loaded.context),
-        secret_(secret),
-        results_(encrypted::layer_results(p_)),
-        exact_(p_.layers.size()),
-        errors_(p_.layers.size()) {}
-
-  /// The program on doubles; the slots of its result.
-  Slots simulate(std::span<const Slots> inputs) {
-    return encrypted::simulate(p_, inputs, {0, [this](i64 k, std::span<const double> slots) {
-                                              if (is_result(k))
-                                                exact_[layer_of(k)] = {slots.begin(), slots.end()};
-                                            }});
-  }
-
-  /// Values to compare with beside those of the program.
-  void set_network(std::vector<encrypted::LayerValues> values) {
-    for (encrypted::LayerValues& v : values) network_[size_t(v.layer)] = std::move(v);
-  }
-
-  void compare(const encrypted::Measured& m) {
-    if (!is_result(m.instruction)) return;
-    const Slots& exact = exact_[layer_of(m.instruction)];
-    const Slots slots = ckks::decode(context_, ckks::decrypt(context_, secret_, *m.result));
-    LayerError& e = errors_[layer_of(m.instruction)];
-    double squares = 0;
-    for (size_t s = 0; s < exact.size(); ++s) squares += std::pow(slots[s] - exact[s], 2);
-    e.largest = largest_of(exact);
-    e.error = largest_difference(slots, exact);
-    e.mean = std::sqrt(squares / double(exact.size()));
-    const auto network = network_.find(layer_of(m.instruction));
-    if (network == network_.end()) return;
-    e.network_value = network->second.value;
-    for (size_t i = 0; i < network->second.slot.size(); ++i)
-      e.network_error = std::max(e.network_error, std::abs(slots[size_t(network->second.slot[i])] -
-                                                           network->second.expected[i]));
-  }
-
-  const std::vector<LayerError>& errors() const { return errors_; }
-  int level_of(size_t layer) const {
-    return results_[layer] < 0 ? 0 : p_.instructions[size_t(results_[layer])].level;
-  }
-
- private:
-  size_t layer_of(i64 k) const { return size_t(p_.instructions[size_t(k)].layer); }
-  bool is_result(i64 k) const { return results_[layer_of(k)] == k; }
-
-  const EncryptedProgram& p_;
-  const ckks::Context& context_;
-  const ckks::SecretKey& secret_;
-  std::vector<i32> results_;
-  std::vector<Slots> exact_;
-  std::vector<LayerError> errors_;
-  std::map<size_t, encrypted::LayerValues> network_;  // by layer
-};
-
 std::vector<ckks::Ciphertext> encrypt_image(const LoadedProgram& loaded,
                                             const ckks::SecretKey& secret, const Tensor& image) {
   ring::SecretRng rng;
@@ -176,41 +90,69 @@ std::vector<ckks::Ciphertext> encrypt_image(const LoadedProgram& loaded,
   return inputs;
 }
 
-/// The first layer with fewer bits than asked for, -1 without one.
-i64 first_below(const std::vector<LayerError>& errors, double bits) {
-  const auto at = std::find_if(errors.begin(), errors.end(),
-                               [&](const LayerError& e) { return e.bits() < bits; });
-  return at == errors.end() ? -1 : at - errors.begin();
+/// What a comparison found beside the layers.
+struct Findings {
+  Slots result;
+  double model_error = -1;    ///< of the result against the float32 network; -1: no model given
+  double model_largest = 0;   ///< its largest |element|
+  bool knows_layers = false;  ///< the model's layers were found in the program
+};
+
+/// The program on doubles and the network, for the layers to be compared with.
+Findings expect(const Options& o, const EncryptedProgram& program, const Tensor& image,
+                LayerComparison& comparison, Slots& floats) {
+  Findings found;
+  const Slots simulated = comparison.simulate(encrypted::pack_input(program, image));
+  if (o.model.empty()) return found;
+  const Graph model = import_onnx(o.model, {.keep_overridable = false});
+  floats = float_result(o, model, image, doubles_of(encrypted::unpack_output(program, simulated)));
+  std::vector<encrypted::LayerValues> layers = network_values(model, program, image);
+  found.knows_layers = !layers.empty();
+  comparison.set_network(std::move(layers));
+  return found;
 }
 
-std::string errors_text(const EncryptedProgram& program, const Comparison& comparison, i64 below) {
-  Table table({"layer", "<name", "<kind", "level", "largest |value|", "largest error", "bits",
-               "predicted", "from network", "<"});
-  for (size_t l = 0; l < program.layers.size(); ++l) {
-    const encrypted::Layer& layer = program.layers[l];
-    const LayerError& e = comparison.errors()[l];
-    table.add({std::to_string(l), layer.name, layer.op, std::to_string(comparison.level_of(l)),
-               fmt::format("{:.4g}", e.largest), fmt::format("{:.2e}", e.error),
-               fmt::format("{:.1f}", e.bits()),
-               layer.error > 0
-                   ? fmt::format("{:.1f}", ckks::precision_estimate({layer.range, layer.error}))
-                   : "",
-               e.network_error < 0 ? "" : fmt::format("{:.2e}", e.network_error),
-               i64(l) == below ? "<- first below --bits" : ""});
-  }
-  return table.text();
+/// The encrypted run; the decrypted result.
+Slots run_encrypted(const Options& o, const LoadedProgram& loaded, const ckks::SecretKey& secret,
+                    const Tensor& image, LayerComparison& comparison, RunRecorder& recorder) {
+  const EncryptedProgram& program = *loaded.program;
+  ThreadPool pool(o.threads);
+  const ServerKeys server = read_evaluation_keys(*loaded.context, o.eval, pool);
+  const auto record = recorder.callback();
+  const Timer timer;
+  ProgressBar bar("debug");
+  const ckks::Ciphertext output = encrypted::execute(
+      program, *loaded.context, server.keys, encrypt_image(loaded, secret, image), pool,
+      {.progress = bar.callback(), .observe = [&](const encrypted::Measured& m) {
+         record(m);
+         comparison.compare(m);
+       }});
+  recorder.finish(o.input, timer.wall_s(), timer.cpu_s());
+  comparison.finish();
+  return doubles_of(encrypted::unpack_output(
+      program, ckks::decode(*loaded.context, ckks::decrypt(*loaded.context, secret, output))));
 }
 
-void add_errors(nlohmann::ordered_json& report, const Comparison& comparison) {
-  for (size_t l = 0; l < comparison.errors().size(); ++l) {
-    const LayerError& e = comparison.errors()[l];
-    report["layers"][l]["measured_largest"] = e.largest;
-    report["layers"][l]["measured_error"] = e.error;
-    report["layers"][l]["measured_bits"] = e.bits();
-    if (e.network_error < 0) continue;
-    report["layers"][l]["network_value"] = e.network_value;
-    report["layers"][l]["network_error"] = e.network_error;
+std::string findings_text(const Options& o, const EncryptedProgram& program,
+                          const LayerComparison& comparison, const Findings& found) {
+  const i64 below = comparison.first_below(o.bits), lost = comparison.most_lost();
+  std::string text = comparison.table(below);
+  if (found.model_error >= 0)
+    text +=
+        fmt::format("result      differs from {} in float32 by at most {:.2e}, largest {:.4g}\n",
+                    o.model, found.model_error, found.model_largest);
+  if (found.model_error >= 0 && !found.knows_layers)
+    text += "network     its layers could not be matched with the program's: only the result is\n";
+  if (lost >= 0) {
+    const LayerError& e = comparison.errors()[size_t(lost)];
+    const encrypted::Layer& layer = program.layers[size_t(lost)];
+    text += fmt::format("lost most   in layer {} \"{}\" ({}): {:.1f} bits, from {:.1f} to {:.1f}\n",
+                        lost, printable(layer.name), layer.op, e.lost, e.bits() + e.lost, e.bits());
   }
+  if (below >= 0)
+    text += fmt::format("precision   layer {} \"{}\" is the first below {:g} bits\n", below,
+                        printable(program.layers[size_t(below)].name), o.bits);
+  return text + fmt::format("warning     {}\n", kWarning);
 }
 
 void run_debug(const Options& o) {
@@ -219,59 +161,30 @@ void run_debug(const Options& o) {
   const EncryptedProgram& program = *loaded.program;
   const auto key_file = MappedFile::open(o.key);
   const ckks::SecretKey secret = ckks::load_secret_key(*loaded.context, key_file->bytes(), o.key);
-  ThreadPool pool(o.threads);
-  const ServerKeys server = read_evaluation_keys(*loaded.context, o.eval, pool);
   const Tensor image = read_image(program, o);
 
-  Comparison comparison(loaded, secret);
-  const Slots simulated = comparison.simulate(encrypted::pack_input(program, image));
-  const Slots expected = doubles_of(encrypted::unpack_output(program, simulated));
-  Slots floats;
-  if (!o.model.empty()) {
-    const Graph model = import_onnx(o.model, {.keep_overridable = false});
-    floats = float_result(o, model, image, expected);
-    comparison.set_network(network_values(model, program, image));
-  }
-
+  LayerComparison comparison(program, *loaded.context, secret);
   RunRecorder recorder(program);
-  const auto record = recorder.callback();
-  const Timer timer;
-  Slots slots;
-  {
-    ProgressBar bar("debug");
-    const ckks::Ciphertext output = encrypted::execute(
-        program, *loaded.context, server.keys, encrypt_image(loaded, secret, image), pool,
-        {.progress = bar.callback(), .observe = [&](const encrypted::Measured& m) {
-           record(m);
-           comparison.compare(m);
-         }});
-    slots = ckks::decode(*loaded.context, ckks::decrypt(*loaded.context, secret, output));
+  Slots floats;
+  Findings found = expect(o, program, image, comparison, floats);
+  found.result = run_encrypted(o, loaded, secret, image, comparison, recorder);
+  if (!floats.empty()) {
+    found.model_error = largest_difference(found.result, floats);
+    found.model_largest = largest_of(floats);
   }
-  recorder.finish(o.input, timer.wall_s(), timer.cpu_s());
-  const Slots result = doubles_of(encrypted::unpack_output(program, slots));
-  const double model_error = floats.empty() ? -1 : largest_difference(result, floats);
-  const i64 below = first_below(comparison.errors(), o.bits);
 
   nlohmann::ordered_json report =
       plan_report(program, encrypted::explain_program(program), o.program);
   report["warning"] = kWarning;
   report["threads"] = o.threads;
-  report["first_layer_below"] = below;
-  if (model_error >= 0) report["model_error"] = model_error;
+  report["first_layer_below"] = comparison.first_below(o.bits);
+  report["layer_that_loses_most"] = comparison.most_lost();
+  if (found.model_error >= 0) report["model_error"] = found.model_error;
   recorder.add_to(report);
-  add_errors(report, comparison);
+  comparison.add_to(report);
   write_report(report, "", o.html);
   warn_if_insecure(loaded.context->params());
-  if (o.json) return print(report_text(report));
-  std::string text = errors_text(program, comparison, below);
-  if (model_error >= 0)
-    text +=
-        fmt::format("result      differs from {} in float32 by at most {:.2e}, largest {:.4g}\n",
-                    o.model, model_error, largest_of(floats));
-  if (below >= 0)
-    text += fmt::format("precision   layer {} \"{}\" is the first below {:g} bits\n", below,
-                        program.layers[size_t(below)].name, o.bits);
-  print(text + fmt::format("warning     {}\n", kWarning));
+  print(o.json ? report_text(report) : findings_text(o, program, comparison, found));
 }
 
 }  // namespace
@@ -288,13 +201,13 @@ void add_debug(CLI::App& app) {
   command->add_option("--eval", o->eval, "evaluation keys made by `sinter keygen`")->required();
   command->add_option("--input", o->input, "PNG, .npy or TensorProto .pb")->required();
   command->add_option("--index", o->index, "which image of a .npy that holds several")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->capture_default_str();
   command->add_option(
       "--model", o->model,
       "the ONNX file of the program: compares with the network, layer by layer, too");
   command->add_option("--bits", o->bits, "mark the first layer with fewer bits of precision")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   command->add_option("--html", o->html, "write the report as a page here, one file");
   add_threads(*command, o->threads);
   add_json(*command, o->json);

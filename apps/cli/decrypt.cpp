@@ -226,7 +226,7 @@ void add_decrypt(CLI::App& app) {
       ->add_option("--publish", o->publish,
                    "add noise that hides the key's traces up to 2^-BITS; for results that leave "
                    "the client")
-      ->check(CLI::Range(1.0, 40.0));
+      ->check(between(1, 40));
   add_json(*command, o->json);
   command->footer("Example:\n  sinter decrypt net.sinter --key client.key output.ct -o logits.npy");
   command->callback([=] { run_decrypt(*o); });

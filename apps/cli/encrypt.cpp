@@ -108,14 +108,14 @@ void add_encrypt(CLI::App& app) {
   command->add_option("--key", o->key, "secret key of the client")->required();
   command->add_option("--input", o->input, "PNG, .npy or TensorProto .pb")->required();
   command->add_option("--index", o->index, "the first image to take of a .npy that holds several")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->capture_default_str();
   CLI::Option* all =
       command->add_flag("--all", o->all, "take every image from --index on, into one file");
   command
       ->add_option("--count", o->count,
                    "how many images to take (default: what one run of the program computes)")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->excludes(all);
   command->add_option("--scale", o->scale, "factor for integer pixels (default: the program's)");
   command->add_option("--offset", o->offset, "added to scaled pixels (default: the program's)");

@@ -28,6 +28,19 @@ fs::path resolved(fs::path path) {
   return error ? path.lexically_normal() : canonical;
 }
 
+/// A stream of a process (/dev/stdout, /dev/fd/1): a renamed file would take the place of the link.
+bool is_stream(fs::path path) {
+  constexpr int kMaxLinks = 40;
+  std::error_code error;
+  for (int i = 0; i < kMaxLinks; ++i) {
+    const fs::path folder = fs::canonical(path.has_parent_path() ? path.parent_path() : ".", error);
+    if (folder.string().starts_with("/proc/")) return true;
+    if (!fs::is_symlink(path, error)) return false;
+    path = folder / fs::read_symlink(path, error);
+  }
+  return true;
+}
+
 }  // namespace
 
 LoadedProgram read_program(const std::filesystem::path& path) {
@@ -92,6 +105,13 @@ void refuse_secret_key(const fs::path& path) {
 
 void require_writable(const fs::path& path) {
   std::error_code error;
+  require(!path.empty(), ErrorKind::bad_argument,
+          "output: expected the name of a file, found an empty one");
+  require(path != "-", ErrorKind::bad_argument,
+          "output: expected the name of a file, found '-': results are not written to streams; a "
+          "file of this name is ./-");
+  require(!is_stream(path), ErrorKind::io, path.string(),
+          ": cannot write: it is not a regular file but a stream: expected the name of a file");
   require(!fs::is_directory(path, error), ErrorKind::io, path.string(),
           ": cannot write: it is a folder");
   require(!fs::exists(path, error) || fs::is_regular_file(path, error), ErrorKind::io,

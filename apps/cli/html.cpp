@@ -149,6 +149,13 @@ std::string drawing(i64 width, i64 height, std::string_view title, std::string_v
       width, height, width, height, escaped(title), escaped(description), shapes);
 }
 
+std::string tail(std::string_view text, size_t most) {
+  if (text.size() <= most) return std::string(text);
+  size_t at = text.size() - most;
+  while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) ++at;
+  return "…" + std::string(text.substr(at));
+}
+
 std::string label(double x, double y, std::string_view text, std::string_view anchor) {
   return fmt::format("<text x=\"{:.6g}\" y=\"{:.6g}\" text-anchor=\"{}\">{}</text>", x, y, anchor,
                      escaped(text));

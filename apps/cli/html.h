@@ -57,6 +57,9 @@ class Table {
 /// title and description are read out in its place.
 std::string drawing(i64 width, i64 height, std::string_view title, std::string_view description,
                     std::string_view shapes);
+/// The end of a name: `text`, or "…" and at most `most` of its last bytes, whole characters of
+/// them.
+std::string tail(std::string_view text, size_t most);
 /// anchor: start, middle or end.
 std::string label(double x, double y, std::string_view text, std::string_view anchor = "start");
 

@@ -89,8 +89,9 @@ double predicted_bits(const encrypted::EncryptedProgram& program, double asked) 
   if (bits < asked)
     fmt::print(stderr,
                "sinter: warning: the result is predicted to have {:.1f} bits of precision, fewer "
-               "than the {:g} asked for: a larger log_scale would help\n",
-               bits, asked);
+               "than the {:g} asked for: `sinter compile --bits {:g}` looks for a plan that keeps "
+               "them\n",
+               bits, asked, std::min(asked, 60.0));
   return bits;
 }
 
@@ -193,13 +194,9 @@ void run_groups(Server& server, RunRecorder* recorder, Table& table, nlohmann::o
 }
 
 void run_infer(const Options& o) {
-  if (o.workers.is_used()) {
-    require(o.report.empty() && o.html.empty(), ErrorKind::bad_argument,
-            "infer: reports are made in one process: expected no --report or --html beside "
-            "--workers and --mpi");
+  if (o.workers.is_used())
     return infer_on_workers({o.program, o.keys, o.inputs, [&] { return output_paths(o); },
-                             o.workers, o.threads, o.memory, o.json});
-  }
+                             o.workers, o.threads, o.memory, o.json, o.report, o.html});
   const std::vector<std::filesystem::path> outputs = output_paths(o);
   Server server(o, outputs);
   const encrypted::MemoryPlan& plan = server.plan();
@@ -248,19 +245,19 @@ void add_infer(CLI::App& app) {
   add_byte_size(
       *command, "--memory", o->memory,
       "memory that may be used, e.g. 16G: resident pages of mapped keys, encoded weights, "
-      "ciphertexts and all else; by default 7/8 of the machine's, here " +
+      "ciphertexts and all else, of all workers together; by default 7/8 of the machine's, here " +
           bytes_text(o->memory));
   command
       ->add_option(
           "--batch-size", o->batch_size,
           "runs of the program computed together, which share the encoding of weights; 0 = as "
           "many as the memory allows, at most 8")
-      ->check(CLI::Range(0, 1024))
+      ->check(between(0, 1024))
       ->capture_default_str();
   command
       ->add_option("--bits", o->bits,
                    "warn when the result is predicted to have fewer bits of precision")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   command->add_option("--report", o->report,
                       "write time and memory of every instruction here, as JSON");
   command->add_option("--html", o->html, "write the same as a page to look at here, one file");

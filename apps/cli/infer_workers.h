@@ -11,7 +11,9 @@
 
 #include "cli/files.h"
 #include "cli/key_files.h"
+#include "cli/verbs.h"
 #include "encrypted/evaluate.h"
+#include "serve/memory_share.h"
 
 namespace sinter::cli {
 
@@ -33,8 +35,9 @@ struct WorkerRun {
   std::function<std::vector<std::filesystem::path>()> outputs;
   WorkerSettings settings;
   int threads = 1;  ///< of each worker
-  i64 memory = 0;   ///< bytes for all workers of this machine
+  i64 memory = 0;   ///< bytes for all workers of this machine, mapped keys counted once
   bool json = false;
+  std::string report, html;  ///< where to write reports; empty: nowhere
 };
 
 /// Computes all inputs on worker processes or on the ranks of this job, and prints what was done.
@@ -48,9 +51,9 @@ void add_worker(CLI::App& app);
 class WorkerResources {
  public:
   /// throws  Error(bad_argument) when the keys are not mapped (every worker would hold a copy) or
-  ///         the memory is too small for this program
+  ///         the worker's share of the memory is too small for this program
   WorkerResources(const LoadedProgram& loaded, const ServerKeys& server, const std::string& path,
-                  int threads, i64 memory, i64 runs);
+                  int threads, const serve::SharedMemory& memory, i64 runs);
   ~WorkerResources();
   encrypted::Resources get();
 

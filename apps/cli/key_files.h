@@ -3,8 +3,10 @@
 // mapping beside them.
 #pragma once
 #include <filesystem>
+#include <memory>
 
 #include "base/threads.h"
+#include "ckks/key_checks.h"
 #include "ckks/keys.h"
 
 namespace sinter::cli {
@@ -18,8 +20,10 @@ struct ServerKeys {
 /// (ckks::expanded_path), else loaded. An expanded form of other keys, or one whose header, index
 /// or length is damaged, is passed over with a warning on stderr; damage inside a key shows when
 /// that key is first used, as Error(bad_input) naming it.
+/// checks  shared with other processes that map the file, or nullptr
 /// throws  Error(io), Error(bad_input) naming the file
 ServerKeys read_evaluation_keys(const ckks::Context& context, const std::filesystem::path& path,
-                                ThreadPool& pool);
+                                ThreadPool& pool,
+                                const std::shared_ptr<ckks::KeyChecks>& checks = nullptr);
 
 }  // namespace sinter::cli

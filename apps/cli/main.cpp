@@ -16,6 +16,7 @@
 #include "base/timer.h"
 #include "cli/files.h"
 #include "cli/infer_workers.h"
+#include "cli/table.h"
 #include "cli/verbs.h"
 
 namespace sinter::cli {
@@ -46,7 +47,8 @@ constexpr Hint kHints[] = {
      "the parameters are those of the --config file; docs/cli.md describes its keys"},
     {"keygen", ErrorKind::bad_argument, "`sinter keygen --help` shows the options"},
     {"encrypt", ErrorKind::bad_argument,
-     "use the key that `sinter keygen` made for this program, and an input of its shape"},
+     "use the key that `sinter keygen` made for this program, an input of its shape and an output "
+     "of its own"},
     {"infer", ErrorKind::bad_argument,
      "keys and ciphertexts must be made with this very program; `sinter infer --help` has an "
      "example"},
@@ -66,7 +68,7 @@ constexpr Hint kHints[] = {
 void report(const std::string& verb, ErrorKind kind, std::string message) {
   for (char& c : message)
     if (c == '\n' || c == '\r') c = ' ';
-  fmt::print(stderr, "sinter: error: {}\n", message);
+  fmt::print(stderr, "sinter: error: {}\n", printable(std::move(message)));
   for (const Hint& hint : kHints)
     if (hint.kind == kind && (hint.verb == verb || hint.verb.empty())) {
       fmt::print(stderr, "sinter: hint: {}\n", hint.text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/network_values.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "encrypted/client.h"
@@ -52,6 +53,35 @@ void follow_sizes(encrypted::StageGraph& stages, const std::vector<encrypted::La
   }
 }
 
+/// The stages that the program was assembled from, if this packing makes them.
+/// throws  Error when it does not
+std::vector<encrypted::LayerValues> values_with(const encrypted::PackingOptions& packing,
+                                                const Graph& network, const Graph& fused,
+                                                const encrypted::EncryptedProgram& program,
+                                                const Tensor& image) {
+  encrypted::StageGraph stages = encrypted::fit(fused, program.slots(), true, packing).stages;
+  encrypted::layers_of(stages, program);
+  encrypted::measure(stages, network, fused, std::span(&image, 1), {});
+  const auto layouts = encrypted::lay_out(stages, program.slots());
+  follow_sizes(stages, layouts, program, image);
+  return encrypted::LayerReference(network, stages, layouts, program).expected(image);
+}
+
+/// A bootstrap's value is that of the layer that it refreshes.
+void add_bootstraps(const encrypted::EncryptedProgram& program,
+                    std::vector<encrypted::LayerValues>& values) {
+  for (const encrypted::Instruction& i : program.instructions) {
+    if (i.op != encrypted::Opcode::bootstrap) continue;
+    const i64 from = program.instructions[size_t(i.a)].layer;
+    const auto at =
+        std::find_if(values.begin(), values.end(), [&](const auto& v) { return v.layer == from; });
+    if (from == i.layer || at == values.end()) continue;
+    encrypted::LayerValues same = *at;
+    same.layer = i.layer;
+    values.push_back(std::move(same));
+  }
+}
+
 }  // namespace
 
 std::vector<encrypted::LayerValues> network_values(const Graph& model,
@@ -59,15 +89,14 @@ std::vector<encrypted::LayerValues> network_values(const Graph& model,
                                                    const Tensor& image) {
   const Graph network = encrypted::bind_and_fuse(model, false);
   const Graph fused = encrypted::bind_and_fuse(model, true);
-  try {
-    encrypted::StageGraph stages = encrypted::fit(fused, program.slots(), true).stages;
-    encrypted::measure(stages, network, fused, std::span(&image, 1), {});
-    const auto layouts = encrypted::lay_out(stages, program.slots());
-    follow_sizes(stages, layouts, program, image);
-    return encrypted::LayerReference(network, stages, layouts, program).expected(image);
-  } catch (const Error&) {
-    return {};
-  }
+  for (const bool joins : {true, false})
+    for (const i64 batch : {program.batch, i64(0)}) try {  // 0: as many as fit, as `auto` chose
+        auto values = values_with({joins, batch}, network, fused, program, image);
+        add_bootstraps(program, values);
+        return values;
+      } catch (const Error&) {  // packed otherwise: the next one
+      }
+  return {};
 }
 
 }  // namespace sinter::cli

@@ -248,7 +248,7 @@ void add_check_options(CLI::App& command, Options& o) {
   command
       .add_option("--verify,--check", o.verify,
                   "compare with the original on this many random inputs (12 try every kind)")
-      ->check(CLI::Range(4, 1000000));
+      ->check(between(4, 1e6));
   command.add_flag("--model-check", o.model_check, "the same with 4 inputs");
   command.add_option("--seed", o.seed, "seed of these inputs")->capture_default_str();
   command.add_flag("--no-rewrite-checks", o.no_rewrite_checks,

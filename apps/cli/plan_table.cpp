@@ -31,19 +31,21 @@ std::string modulus_text(const Candidate& c) {
                              : fmt::format("{:.0f}", c.log2_qp);
 }
 
+std::string mark_text(const Candidate& c) { return c.is_chosen ? "*" : c.was_refused ? "x" : ""; }
+
 void add_row(Table& table, const Candidate& c) {
   if (c.seconds == 0) {  // refused before it was costed
-    table.add({"", c.kind(), fmt::format("2^{}", c.log_n), std::to_string(c.levels),
+    table.add({mark_text(c), c.kind(), fmt::format("2^{}", c.log_n), std::to_string(c.levels),
                c.log_scale == 0 ? "" : std::to_string(c.log_scale),
                c.special == 0 ? "" : special_text(c), c.log_scale == 0 ? "" : secret_text(c),
                c.log2_qp == 0 ? "" : modulus_text(c), "", "", "", "", "", ""});
     return;
   }
-  table.add({c.is_chosen ? "*" : "", c.kind(), fmt::format("2^{}", c.log_n),
-             std::to_string(c.levels), std::to_string(c.log_scale), special_text(c), secret_text(c),
-             modulus_text(c), fmt::format("{}, {}", c.keys, bytes_text(c.key_bytes)),
-             bytes_text(c.plaintext_bytes), bytes_text(c.memory), seconds_text(c.seconds),
-             seconds_text(c.seconds_two), c.bits > 0 ? fmt::format("{:.1f}", c.bits) : ""});
+  table.add({mark_text(c), c.kind(), fmt::format("2^{}", c.log_n), std::to_string(c.levels),
+             std::to_string(c.log_scale), special_text(c), secret_text(c), modulus_text(c),
+             fmt::format("{}, {}", c.keys, bytes_text(c.key_bytes)), bytes_text(c.plaintext_bytes),
+             bytes_text(c.memory), seconds_text(c.seconds), seconds_text(c.seconds_two),
+             c.bits > 0 ? fmt::format("{:.1f}", c.bits) : ""});
 }
 
 }  // namespace
@@ -58,17 +60,27 @@ std::string plan_text(const std::vector<Candidate>& candidates) {
     if (i == 0 || !is_same_group(c, candidates[i - 1])) usable = others = 0;
     size_t& shown = c.is_usable() ? usable : others;
     ++shown;
-    if (!c.is_chosen && shown > (c.is_usable() ? kShownUsable : kShownOthers)) continue;
-    if (!c.is_usable() && usable > 0) continue;
+    const bool is_near =
+        shown <= (c.is_usable() ? kShownUsable : kShownOthers) && (c.is_usable() || usable == 0);
+    if (!is_near && !c.is_chosen && !c.was_refused) continue;
     add_row(table, c);
     if (c.is_usable()) continue;
-    reasons +=
-        fmt::format("not usable  {}, N = 2^{}{}: {}\n", c.kind(), c.log_n,
-                    c.special > 0 ? fmt::format(", {} special primes", c.special) : "", c.reason);
+    reasons += fmt::format(
+        "not usable  {}, N = 2^{}{}: {}\n", c.kind(), c.log_n,
+        c.special > 0 ? fmt::format(", {} special prime{}", c.special, c.special == 1 ? "" : "s")
+                      : "",
+        printable(c.reason));
   }
   return table.text() +
-         fmt::format("{} candidates; * is chosen; diagonals: encoded all at once\n{}",
-                     candidates.size(), reasons);
+         fmt::format(
+             "{} candidates, the best of each kind shown. * chosen, x compiled and then refused\n"
+             "levels: of a chain, with bootstraps those between two; scale, special: bits of "
+             "primes;\n"
+             "keys, diagonals: in memory, diagonals if all were encoded ahead; memory: peak of "
+             "infer\n"
+             "with all keys; 1 and 2 threads: one image, predicted; bits: precision of the "
+             "result\n{}",
+             candidates.size(), reasons);
 }
 
 nlohmann::ordered_json plan_json(const std::vector<Candidate>& candidates) {
@@ -77,6 +89,7 @@ nlohmann::ordered_json plan_json(const std::vector<Candidate>& candidates) {
     list.push_back({{"plan", c.kind()},
                     {"chosen", c.is_chosen},
                     {"usable", c.is_usable()},
+                    {"refused_when_compiled", c.was_refused},
                     {"reason", c.reason},
                     {"packing", c.packing == encrypted::Packing::packed ? "packed" : "separate"},
                     {"log_n", c.log_n},

@@ -50,6 +50,7 @@ void add_layers(Json& report, const EncryptedProgram& program) {
     report["layers"][l]["key_bytes"] = key_bytes[l];
     if (program.layers[l].error <= 0) continue;
     report["layers"][l]["predicted_error"] = program.layers[l].error;
+    if (program.layers[l].range <= 0) continue;  // zeros have none
     report["layers"][l]["predicted_bits"] =
         ckks::precision_estimate({program.layers[l].range, program.layers[l].error});
   }

@@ -6,12 +6,15 @@
 //   program_hash, network, ciphertexts
 //   layers[]      predicted_error, predicted_bits, key_bytes; of the last run: measured_seconds,
 //                 measured_cpu_seconds; of `sinter debug`: measured_largest, measured_error,
-//                 measured_bits, network_value, network_error
+//                 measured_bits, lost_bits (against the worst layer read), network_value,
+//                 network_error
 //   edges[]       from, to (layers), level_from, level_to, main
 //   joins[]       instruction, layer, op, arms: 2 of {layers, level, log2_scale}
 //   runs[]        input, images (computed together), seconds, cpu_seconds, instructions: {layer,
 //                 op, level, log2_scale, predicted_seconds (one image, one thread), seconds,
 //                 cpu_seconds, anonymous_bytes, file_bytes}
+//   tasks[]       of several workers: worker, image, kind (whole, segment, sums, giants, finish),
+//                 layer and name of its first instruction, part, predicted_seconds, begin, end
 #pragma once
 #include <functional>
 #include <nlohmann/json.hpp>

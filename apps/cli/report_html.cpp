@@ -200,7 +200,7 @@ std::string report_html(const Json& report) {
   if (!warning.empty()) body += html::paragraph(warning, "bad");
   body += cards(report, view) + level_section(view) + merges(report) + time_section(view) +
           bytes_section(view) + precision_section(view) + memory_section(view) +
-          candidates(report) + layer_table(view) + notes(report);
+          workers_section(report) + candidates(report) + layer_table(view) + notes(report);
   const std::string network = text_at(report, "network");
   return html::page(network.empty() ? "encrypted network" : network,
                     "encrypted inference under CKKS", body);

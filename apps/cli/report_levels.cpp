@@ -61,8 +61,7 @@ std::string layer_shape(const ReportView& view, i64 l, bool is_main, const Scale
     shapes += fmt::format("<path d=\"M{0} {1:.1f}l-5 9h10z\" class=\"mark\"/>", end,
                           scale.y(layer.level_out));
   const double below = scale.y(0) + 14;
-  std::string name = layer.name;
-  if (name.size() > 26) name = "…" + name.substr(name.size() - 25);
+  const std::string name = html::tail(layer.name, 26);
   shapes += fmt::format("<g transform=\"translate({} {:.1f}) rotate(-65)\">{}</g>\n", x + 8, below,
                         html::label(0, 0, fmt::format("{} {}", l, name), "end"));
   return shapes;
@@ -103,6 +102,31 @@ std::vector<const ReportEdge*> gaps(const ReportView& view) {
   return found;
 }
 
+i64 unequal_joins(const ReportView& view) {
+  return std::count_if(view.joins.begin(), view.joins.end(),
+                       [](const ReportJoin& join) { return !join.is_equal(); });
+}
+
+std::string counted(i64 count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+/// The diagram in words.
+std::string words_of(const ReportView& view, i64 gap_count) {
+  const i64 different = unequal_joins(view);
+  const i64 bootstraps =
+      std::count_if(view.layers.begin(), view.layers.end(), [](const ReportLayer& layer) {
+        return layer.level_in >= 0 && layer.level_out > layer.level_in;
+      });
+  return fmt::format(
+      "From level {} to level {} over {}; {}; {}, {}; {} on the main path.",
+      view.layers.front().level_out, view.layers.back().level_out,
+      counted(std::ssize(view.layers), "layer"), counted(bootstraps, "bootstrap"),
+      counted(std::ssize(view.joins), "join"),
+      different == 0 ? "both arms of each at one level" : fmt::format("{} UNEQUAL", different),
+      counted(gap_count, "level gap"));
+}
+
 }  // namespace
 
 std::string level_section(const ReportView& view) {
@@ -115,23 +139,12 @@ std::string level_section(const ReportView& view) {
   for (const bool main : {false, true})  // the main path lies on top
     for (const ReportEdge& edge : view.edges)
       if (edge.is_main == main) shapes += edge_path(edge, scale);
-  i64 bootstraps = 0;
-  for (i64 l = 0; l < std::ssize(view.layers); ++l) {
-    const ReportLayer& layer = view.layers[size_t(l)];
+  for (i64 l = 0; l < std::ssize(view.layers); ++l)
     shapes += layer_shape(view, l, is_main[size_t(l)], scale);
-    if (layer.level_in >= 0 && layer.level_out > layer.level_in) ++bootstraps;
-  }
-  const auto different = std::count_if(view.joins.begin(), view.joins.end(),
-                                       [](const ReportJoin& join) { return !join.is_equal(); });
   for (const ReportJoin& join : view.joins) shapes += join_mark(join, scale);
   const auto main_gaps = gaps(view);
-  const std::string words = fmt::format(
-      "From level {} to level {} over {} layers; {} bootstraps; {} joins, {}; {} level gaps on the "
-      "main path.",
-      view.layers.front().level_out, view.layers.back().level_out, view.layers.size(), bootstraps,
-      view.joins.size(),
-      different == 0 ? "both arms of each at one level" : fmt::format("{} UNEQUAL", different),
-      main_gaps.size());
+  const i64 different = unequal_joins(view);
+  const std::string words = words_of(view, std::ssize(main_gaps));
   std::string body = html::heading("Levels");
   body += html::paragraph(words, different == 0 ? "" : "bad");
   body += html::paragraph(

@@ -15,11 +15,8 @@ namespace {
 std::vector<std::string> layer_labels(const ReportView& view) {
   constexpr size_t kLongest = 38;
   std::vector<std::string> labels;
-  for (size_t l = 0; l < view.layers.size(); ++l) {
-    std::string name = view.layers[l].name;
-    if (name.size() > kLongest) name = "…" + name.substr(name.size() - kLongest);
-    labels.push_back(fmt::format("{} {}", l, name));
-  }
+  for (size_t l = 0; l < view.layers.size(); ++l)
+    labels.push_back(fmt::format("{} {}", l, html::tail(view.layers[l].name, kLongest)));
   return labels;
 }
 

@@ -18,6 +18,16 @@ i64 width_of(const std::string& text) {
 
 }  // namespace
 
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 ? c != '\t' : byte == 0x7f;
+}
+
+std::string printable(std::string text) {
+  std::replace_if(text.begin(), text.end(), is_control, '?');
+  return text;
+}
+
 Table::Table(std::vector<std::string> titles) : titles_(std::move(titles)) {
   for (std::string& title : titles_) {
     left_.push_back(title.starts_with('<'));
@@ -27,6 +37,7 @@ Table::Table(std::vector<std::string> titles) : titles_(std::move(titles)) {
 
 void Table::add(std::vector<std::string> cells) {
   SINTER_ASSERT(cells.size() == titles_.size());
+  for (std::string& cell : cells) cell = printable(std::move(cell));
   rows_.push_back(std::move(cells));
 }
 

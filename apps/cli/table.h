@@ -8,6 +8,11 @@
 
 namespace sinter::cli {
 
+/// A character that moves the cursor of a terminal or does worse.
+bool is_control(char c);
+/// The text with '?' for each of them: names in files are arbitrary.
+std::string printable(std::string text);
+
 /// Columns are right-aligned unless their title starts with '<', which is not printed.
 class Table {
  public:

@@ -30,4 +30,9 @@ std::string defaulted_text(const Graph& graph);
 void add_json(CLI::App& command, bool& json);
 void add_threads(CLI::App& command, int& threads);
 
+/// What a number may be; text and NaN are no numbers.
+CLI::Validator at_least(double least);
+CLI::Validator above(double bound);
+CLI::Validator between(double least, double most);
+
 }  // namespace sinter::cli

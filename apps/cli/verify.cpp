@@ -67,7 +67,7 @@ void add_verify(CLI::App& app) {
   command->add_option("changed", o->second, "ONNX file with the same inputs and outputs")
       ->required();
   command->add_option("--samples", o->samples, "random inputs (12 try every kind)")
-      ->check(CLI::Range(4, 1000000))
+      ->check(between(4, 1e6))
       ->capture_default_str();
   command->add_option("--seed", o->seed, "seed of these inputs")->capture_default_str();
   command

@@ -17,17 +17,22 @@ namespace {
 struct Options {
   std::string program, keys;
   int threads = 1;
-  i64 memory = 0, runs = 1;
+  i64 memory = 0, share = 1, runs = 1;
   double silence_s = 20;
+  int checks = -1;
 };
 
 void compute(const Options& o, serve::FileDescriptor socket) {
   const LoadedProgram loaded = read_program(o.program);
   ThreadPool pool(1);
-  const ServerKeys server = read_evaluation_keys(*loaded.context, o.keys, pool);
-  WorkerResources resources(loaded, server, o.keys, o.threads, o.memory, o.runs);
+  const ServerKeys server = read_evaluation_keys(
+      *loaded.context, o.keys, pool, o.checks < 0 ? nullptr : ckks::KeyChecks::attach(o.checks));
+  WorkerResources resources(loaded, server, o.keys, o.threads, {o.memory, o.share}, o.runs);
+  // While a coordinator waits for others that fell silent, it reads nothing from this one.
+  constexpr double kOthers = 4;
   const auto transport = serve::make_socket_transport(
-      std::move(socket), "coordinator", {serve::max_payload(loaded.program->params), o.silence_s});
+      std::move(socket), "coordinator",
+      {serve::max_payload(loaded.program->params), kOthers * o.silence_s});
   serve::serve(*transport, *loaded.program, resources.get(), [] { ::_exit(0); });
 }
 
@@ -54,8 +59,10 @@ void add_worker(CLI::App& app) {
   command->add_option("program", o->program)->required();
   command->add_option("--keys", o->keys)->required();
   command->add_option("--memory", o->memory)->required();
+  command->add_option("--share", o->share)->check(CLI::PositiveNumber);
   command->add_option("--runs", o->runs);
   command->add_option("--silence", o->silence_s);
+  command->add_option("--checks", o->checks);
   add_threads(*command, o->threads);
   command->callback([=] { run_worker(*o); });
 }

@@ -53,4 +53,4 @@ trouble() { # trouble SIGNAL RANK: the job ends with an error, and its results a
 trouble KILL 0
 trouble KILL 1
 trouble STOP 1
-grep -q "rank 1: did not answer" err.txt || fail "no message: $(cat err.txt)"
+grep -Eq "rank 1: (did not answer|sent nothing|took nothing|.*broke off)" err.txt || fail "no message: $(cat err.txt)"

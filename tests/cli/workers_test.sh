@@ -24,8 +24,21 @@ done
 mkdir many
 infer in1.ct in2.ct in3.ct -o many --workers 2 >/dev/null
 for i in 1 2 3; do cmp plain$i.ct many/in$i.out.ct || fail "image $i has another result"; done
+# Who computed what and when.
+infer input.ct -o w.ct --workers 2 --report run.json --html run.html >/dev/null
+cmp output.ct w.ct || fail "the report changed the result"
+"$python" - <<'PY' || fail "the report of workers is not as it should be"
+import json, xml.etree.ElementTree as tree
+run = json.load(open("run.json"))
+assert {t["worker"] for t in run["tasks"]} <= {0, 1} and run["tasks"], run["tasks"]
+assert all(0 <= t["begin"] <= t["end"] <= run["seconds"] + 1 for t in run["tasks"])
+text = open("run.html", encoding="utf-8").read()
+tree.fromstring(text.split("\n", 1)[1])
+assert "Workers over time" in text and text.count("<rect") >= len(run["tasks"])
+PY
+refused 10 "same file" infer input.ct -o x.ct --workers 2 --html output.ct --report output.ct
 # Errors of the files and the command line.
-refused 10 "no --report or --html" infer input.ct -o x.ct --workers 2 --html x.html
+refused 10 "for each of 3 workers" "$sinter" infer net.sinter --keys server.keys input.ct -o x.ct --workers 3 --memory 100M
 refused 2 "excludes" infer input.ct -o x.ct --workers 2 --mpi
 refused 10 "expected to be started by" "$sinter" worker net.sinter --keys server.keys --memory 1000 3<&-
 cp server.keys.expanded bad.expanded
@@ -48,15 +61,17 @@ trouble() { # trouble SIGNAL TEXT OPTIONS...
   "${call[@]}" "${many[@]}" -o out --workers 2 "$@" >log.txt 2>err.txt &
   pid=$!
   first_result $pid
+  kill -STOP $pid # it hands out no more of its images meanwhile
   worker=$(pgrep -P $pid | tail -n 1)
   kill -"$signal" "$worker" || fail "there was no worker to signal"
+  kill -CONT $pid
   wait $pid || fail "the coordinator failed: $(cat err.txt)"
   grep -q "$text" err.txt || fail "no warning of the lost worker: $(cat err.txt)"
   for i in $(seq 200); do cmp plain1.ct out/c$i.out.ct || fail "image $i has another result"; done
   if kill -0 "$worker" 2>/dev/null; then fail "the lost worker is still there"; fi
 }
 trouble KILL "is gone"
-trouble STOP "did not answer" --worker-silence 2
+trouble STOP "did not answer\|sent nothing\|took nothing" --worker-silence 2
 # All of them stopped and continued, as Ctrl-Z and fg do: nobody is lost.
 rm -rf out && mkdir out
 setsid "${call[@]}" "${many[@]}" -o out --workers 2 --worker-silence 2 >/dev/null 2>err.txt &
