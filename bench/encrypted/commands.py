@@ -48,7 +48,7 @@ class Watcher(threading.Thread):
     kill_after: seconds from the appearance of the first worker.
     """
 
-    def __init__(self, pid, kill_after=None, interval=0.5):
+    def __init__(self, pid, kill_after=None, interval=1.0):
         super().__init__(daemon=True)
         self.pid, self.interval, self.kill_after = pid, interval, kill_after
         self.peak, self.killed, self.done = 0, None, threading.Event()
@@ -65,9 +65,11 @@ class Watcher(threading.Thread):
         return found
 
     def run(self):
-        seen = None
-        while not self.done.wait(self.interval if self.kill_after is None else min(self.interval, 0.05)):
-            self.peak = max(self.peak, sum(memory(pid) for pid in children(self.pid)))
+        seen, sampled = None, time.monotonic()
+        while not self.done.wait(self.interval / 2 if self.kill_after is None else min(self.interval, 0.05)):
+            if time.monotonic() - sampled >= self.interval:  # walks page tables: not often
+                self.peak = max(self.peak, sum(memory(pid) for pid in children(self.pid)))
+                sampled = time.monotonic()
             if self.kill_after is None or self.killed is not None:
                 continue
             victims = self.victims()

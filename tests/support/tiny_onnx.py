@@ -13,6 +13,7 @@ usage: tiny_onnx.py KIND FILE
   center        x[N,4] minus its mean over the batch: couples the items
   norm          x[N,4] minus the mean of each item
   defaulted     a Gemm whose weight is also an input, with a default value
+  branches      x[N,1,8,8]: each half through four convolutions and squares, both into one Gemm
   left_affine   ends with BatchNormalization of a product of two values: nothing to fuse it into
 """
 
@@ -54,13 +55,18 @@ def node(op, inputs, output, **attributes):
             b"".join(block(5, attribute(k, v)) for k, v in attributes.items()))
 
 
-def tensor(name, dims, rng):
+def tensor(name, dims, rng, low=0.1, high=0.5):
     count = 1
     for d in dims:
         count *= d
-    values = [rng.uniform(0.1, 0.5) for _ in range(count)]
+    values = [rng.uniform(low, high) for _ in range(count)]
     return (b"".join(number(1, d) for d in dims) + number(2, 1) + block(8, name) +
             block(9, struct.pack(f"<{count}f", *values)))
+
+
+def integers(name, values):
+    return (number(1, len(values)) + number(2, 7) + block(8, name) +
+            block(9, struct.pack(f"<{len(values)}q", *values)))
 
 
 def value_info(name, dims):
@@ -75,8 +81,31 @@ def model(nodes, tensors, inputs, outputs, opset=13):
     return number(1, 7) + block(2, "tiny_onnx") + block(7, graph) + block(8, number(2, opset))
 
 
+def branches(rng):
+    """Two halves of the image, told apart by their weights alone."""
+    nodes, tensors, parts = [], [integers("axis", [3])], []
+    for half in range(2):
+        tensors += [integers(f"from{half}", [4 * half]), integers(f"to{half}", [4 * half + 4])]
+        last = f"half{half}"
+        nodes.append(node("Slice", ["x", f"from{half}", f"to{half}", "axis"], last))
+        for k in range(4):
+            name = f"{half}_{k}"
+            tensors += [tensor("w" + name, [2, 2 if k else 1, 3, 3], rng, -0.3, 0.3), tensor("b" + name, [2], rng)]
+            nodes.append(node("Conv", [last, "w" + name, "b" + name], "c" + name, kernel_shape=[3, 3], pads=[1] * 4))
+            nodes.append(node("Mul", ["c" + name, "c" + name], "s" + name))
+            last = "s" + name
+        nodes.append(node("AveragePool", [last], f"p{half}", kernel_shape=[4, 4], strides=[4, 4]))
+        nodes.append(node("Flatten", [f"p{half}"], f"f{half}", axis=1))
+        parts.append(f"f{half}")
+    tensors += [tensor("g", [3, 8], rng), tensor("h", [3], rng)]
+    nodes += [node("Concat", parts, "f", axis=1), node("Gemm", ["f", "g", "h"], "y", transB=1)]
+    return model(nodes, tensors, [value_info("x", ["N", 1, 8, 8])], [value_info("y", ["N", 3])])
+
+
 def build(kind):
     rng = random.Random(7)
+    if kind == "branches":
+        return branches(rng)
     if kind in ("center", "norm"):
         ports = [value_info(name, ["N", 4]) for name in "xy"]
         nodes = [node("ReduceMean", ["x"], "m", axes=[0 if kind == "center" else 1], keepdims=1),
